@@ -1,0 +1,393 @@
+"""Exact integer linear algebra on NumPy/BLAS: integers cut into digit slices held in float64 arrays.
+
+Why it is exact (proofs in docs/proofs/exact-products.md): an integer matrix is sum_t D_t 2^(bits t) with
+balanced digits |D_t| <= 2^(bits-1).  A product of slices goes to BLAS only when length*max|D|*max|D'| <=
+2^53, which is checked for every pair; then all partial sums, in any order, with or without FMA, are
+integers of at most 2^53 and float64 represents them.  Products are added by weight in int64 words under
+a run-time bound, carries make the words digits, and sums of digits become Python ints.  The result is
+always the exact integer; a condition that fails raises OverflowError.
+
+Matrices are stored by blocks of `_ROWS` rows; block [first, stop) is dense with `stop` columns, so the
+zeros above the diagonal of a triangular witness are neither stored nor multiplied.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ntkproof.checker.arithmetic import exact
+from ntkproof.checker.arithmetic.exact import check_int, check_ints
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+_ROWS = 256  # rows of a block: a block of words fits the second-level cache
+_STORE_BITS = 30  # digit width of a stored symmetric matrix
+_MAX_GRAM_SLICES = 24
+_FLOAT_EXACT = 1 << 53  # float64 holds every integer up to here
+_WORD_LIMIT = 1 << 62  # words stay below this before carries, hence below 2^63 with them
+
+
+class Slice(NamedTuple):
+    """One digit plane: an integer-valued int64 or float64 array and its exact largest magnitude."""
+
+    values: NDArray[Any]
+    peak: int
+
+
+Blocks = tuple[tuple[Slice, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Symmetric:
+    """Symmetric n x n integer matrix: int64 digit slices of weight 2^(bits t), by row blocks.
+
+    In the block of rows [first, stop) the slices have shape (stop - first, stop), square part included.
+    """
+
+    n: int
+    bits: int
+    blocks: Blocks
+
+    @classmethod
+    def from_lower(cls, n: int, packed: Iterable[int]) -> Self:
+        """Build from the n(n+1)/2 integers of the row-major lower triangle; ValueError if not that."""
+        values = check_ints("packed", packed, check_int("n", n, 1) * (n + 1) // 2)
+        return cls._from_bytes(n, *_packed(values))
+
+    @classmethod
+    def from_int64(cls, array: Ints) -> Self:
+        """Build from the lower triangle of an int64 (n, n) array, entries below 2^62; else ValueError."""
+        if not isinstance(array, np.ndarray) or array.dtype != np.int64 or array.ndim != 2:
+            raise ValueError("array must be a two-dimensional int64 array")
+        n = len(array)
+        if n == 0 or array.shape != (n, n):
+            raise ValueError(f"array must be square and not empty, not {array.shape}")
+        lower = array[np.tri(n, dtype=bool)]
+        if _peak(lower) >= _WORD_LIMIT:
+            raise ValueError("entries must be below 2^62 in magnitude")
+        return cls._from_bytes(n, 8, lower.astype("<i8").tobytes())
+
+    @classmethod
+    def _from_bytes(cls, n: int, width: int, data: bytes) -> Self:
+        blocks = []
+        for (first, stop), planes in zip(_spans(n), _read(n, width, data, _STORE_BITS), strict=True):
+            for plane in planes:
+                square = plane[:, first:stop]
+                square += np.tril(square, -1).T
+            blocks.append(_slices(planes))
+        return cls(n, _STORE_BITS, tuple(blocks))
+
+    def entry(self, i: int, j: int) -> int:
+        """A_ij; ValueError unless 0 <= i, j < n."""
+        check_int("i", i, 0, self.n - 1)
+        check_int("j", j, 0, self.n - 1)
+        block, row = divmod(max(i, j), _ROWS)
+        digits = (int(part.values[row, min(i, j)]) for part in self.blocks[block])
+        return sum(digit << (self.bits * t) for t, digit in enumerate(digits))
+
+    def diagonal(self) -> list[int]:
+        """The n diagonal entries."""
+        return [self.entry(i, i) for i in range(self.n)]
+
+    def lower(self) -> Iterator[int]:
+        """The n(n+1)/2 entries of the row-major lower triangle."""
+        for (first, _), block in zip(_spans(self.n), self.blocks, strict=True):
+            values = _python_ints([part.values for part in block], self.bits)
+            for i, row in enumerate(values, first):
+                yield from row[: i + 1]
+
+    def high_low(self) -> tuple[Floats, Floats]:
+        """Float64 (n, n) arrays with |A_ij - (hi + lo)| <= 2^-100 |A_ij| and hi = fl(hi + lo).
+
+        So hi is within 2^-53 (1 + 2^-40) |A_ij| of A_ij and an integer of at most 53 bits is hi, lo = 0.
+        ValueError when an entry, rounded to float64, is above 2^900 in magnitude.
+        """
+        high, low = np.empty((self.n, self.n)), np.empty((self.n, self.n))
+        for (first, stop), block in zip(_spans(self.n), self.blocks, strict=True):
+            if self.bits * (len(block) - 1) > 902:  # the largest entry is above 2^901
+                raise ValueError("entries must not exceed 2^900 in magnitude")
+            total, error = np.zeros_like(block[0].values, float), np.zeros_like(block[0].values, float)
+            for t, part in enumerate(block):
+                total, rest = _two_sum(total, np.ldexp(part.values.astype(float), self.bits * t))
+                error += rest
+            pair = _two_sum(total, error)
+            for target, values in zip((high, low), pair, strict=True):
+                target[first:stop, :stop] = values
+                target[:stop, first:stop] = values.T
+        if np.abs(high).max() > 2.0**900:
+            raise ValueError("entries must not exceed 2^900 in magnitude")
+        return high, low
+
+
+@dataclass(frozen=True, slots=True)
+class Triangular:
+    """Lower-triangular n x n integer matrix: float64 digit slices of weight 2^(bits t), by row blocks.
+
+    In the block of rows [first, stop) the slices have shape (stop - first, stop), zero above the diagonal.
+    """
+
+    n: int
+    bits: int
+    blocks: Blocks
+
+    @classmethod
+    def from_bytes(cls, n: int, width: int, data: bytes) -> Self:
+        """Read the row-major lower triangle, `width` little-endian two's-complement bytes an entry."""
+        exact.check_packed(n, width, data)
+        bits = _slice_bits(n)
+        planes = ([plane.astype(np.float64) for plane in block] for block in _read(n, width, data, bits))
+        return cls(n, bits, tuple(map(_slices, planes)))
+
+
+class _Words:
+    """An array of integers sum_k words[k] 2^(bits k), int64 words with a checked bound on each."""
+
+    def __init__(self, bits: int, shape: tuple[int, int]) -> None:
+        self.bits, self.shape = bits, shape
+        self.words: list[Ints] = []
+        self.bounds: list[int] = []
+
+    def add(self, part: Slice, factor: int, position: int) -> None:
+        """Add part * factor * 2^position; OverflowError if a word could reach 2^62."""
+        k, offset = divmod(position, self.bits)
+        while len(self.words) <= k:
+            self.words.append(np.zeros(self.shape, np.int64))
+            self.bounds.append(0)
+        factor <<= offset
+        self.bounds[k] += part.peak * abs(factor)
+        if max(self.bounds[k], abs(factor)) >= _WORD_LIMIT:
+            raise OverflowError("a word of the accumulator could reach 2^62")
+        self.words[k] += part.values * factor
+
+    def add_product(
+        self, left: tuple[Slice, ...], right: tuple[Slice, ...], sign: int, position: int
+    ) -> None:
+        """Add sign * 2^position * L R^T, L and R given by float64 slices of the same width."""
+        for p, a in enumerate(left):
+            for q, b in enumerate(right):
+                bound = a.values.shape[1] * a.peak * b.peak
+                if bound > _FLOAT_EXACT:
+                    raise OverflowError("a product of slices could exceed 2^53")
+                product = (a.values @ b.values.T).astype(np.int64)
+                self.add(Slice(product, bound), sign, position + self.bits * (p + q))
+
+    def absolute(self) -> list[Ints]:
+        """Consume the words; return non-negative ones, at most 2^bits, of the absolute values."""
+        words, mask = self.words, (1 << self.bits) - 1
+        k = 0
+        while k < len(words) - 1 or _peak(words[k]) > mask:
+            if k == len(words) - 1:
+                words.append(np.zeros(self.shape, np.int64))
+            words[k + 1] += words[k] >> self.bits
+            words[k] &= mask
+            k += 1
+        negative = words[-1] >> 63  # -1 where the value is negative: there |x| = ~x + 1, digit by digit
+        flip = negative & mask
+        for word in words[:-1]:
+            word ^= flip
+        words[-1] ^= negative
+        words[0] -= negative
+        return words
+
+
+def gram(inputs: Floats, exponent: int) -> Symmetric:
+    """Exact N N^T (r x r) for the integer matrix N = inputs * 2^-exponent, inputs of shape (r, c).
+
+    ValueError when an entry is not finite or not an integer after scaling.  Inputs whose range needs
+    more than 24 slices are passed to the pure-integer implementation: slow, and exact too.
+    """
+    exact.check_inputs(inputs, exponent)
+    rows, columns = inputs.shape
+    bits = _slice_bits(columns)
+    planes = _float_planes(inputs, exponent, bits)
+    if planes is None:
+        return Symmetric.from_lower(rows, exact.gram(inputs, exponent).lower())
+    blocks = []
+    for first, stop in _spans(rows):
+        words = _Words(bits, (stop - first, stop))
+        words.add_product(_slices([x[first:stop] for x in planes]), _slices([x[:stop] for x in planes]), 1, 0)
+        blocks.append(_slices(_balanced(words.words, bits)))
+    return Symmetric(rows, bits, tuple(blocks))
+
+
+def residual_norm(matrix: Symmetric, shift: int, sign: int, e: int, witness: Triangular, f: int) -> int:
+    """Exact max_i sum_j |2^e sign (A_ij - shift [i=j]) - 2^f (W W^T)_ij|; ValueError on bad arguments.
+
+    Never a bound, always the exact value.  OverflowError if a run-time exactness check fails.
+    """
+    exact.check_residual((matrix.n, witness.n), shift, sign, e, f)
+    bits = witness.bits
+    lift = bits * -(-max(f - e, 0) // bits)  # we sum |2^(lift+e-f) sign (A - shift I) - 2^lift W W^T|
+    if matrix.n << bits >= _WORD_LIMIT:
+        raise OverflowError("a sum of digits could reach 2^62")
+    totals: list[Ints] = []
+    spans = _spans(matrix.n)
+    for i, (first, stop) in enumerate(spans):
+        for j, (begin, end) in enumerate(spans[: i + 1]):
+            words = _Words(bits, (stop - first, end - begin))
+            left = tuple(Slice(part.values[:, :end], part.peak) for part in witness.blocks[i])
+            words.add_product(left, witness.blocks[j], -1, lift)
+            for t, part in enumerate(matrix.blocks[i]):
+                values = part.values[:, begin:end]
+                words.add(Slice(values, part.peak), sign, lift + e - f + matrix.bits * t)
+            if i == j:
+                for t, digit in enumerate(_digits(shift, bits)):
+                    one = Slice(np.eye(stop - first, dtype=np.int64), 1)
+                    words.add(one, -sign * digit, lift + e - f + bits * t)
+            for k, digits in enumerate(words.absolute()):
+                if k == len(totals):
+                    totals.append(np.zeros(matrix.n, np.int64))
+                totals[k][first:stop] += digits.sum(axis=1)
+                if i != j:
+                    totals[k][begin:end] += digits.sum(axis=0)
+    norm, remainder = divmod(int(max(_python_ints(totals, bits))) << f, 1 << lift)
+    if remainder:
+        raise ArithmeticError("the scaled norm is not an integer")
+    return norm
+
+
+def quadratic_form(matrix: Symmetric, v: list[int]) -> int:
+    """v^T A v exactly, v of n ints; ValueError otherwise."""
+    check_ints("v", v, matrix.n)
+    bits = min(_STORE_BITS, 62 - matrix.bits - matrix.n.bit_length())
+    width, data = _packed(v)
+    total = 0
+    for t, digits in enumerate(_slices(_unpack(data, width, bits))):
+        for (first, stop), block in zip(_spans(matrix.n), matrix.blocks, strict=True):
+            doubled = digits.values[:stop] * np.where(np.arange(stop) < first, 2, 1)
+            for s, part in enumerate(block):
+                if 2 * stop * part.peak * digits.peak >= _WORD_LIMIT:
+                    raise OverflowError("a sum of products could reach 2^62")
+                partial = (part.values @ doubled).tolist()
+                total += sum(map(int.__mul__, partial, v[first:stop])) << (matrix.bits * s + bits * t)
+    return total
+
+
+def _spans(n: int) -> list[tuple[int, int]]:
+    """The row blocks [first, stop) of a matrix of n rows."""
+    return [(first, min(first + _ROWS, n)) for first in range(0, n, _ROWS)]
+
+
+def _slice_bits(length: int) -> int:
+    """The largest width b with length * (2^(b-1))^2 <= 2^53, length rounded up to a power of two."""
+    return (53 - (length - 1).bit_length()) // 2 + 1
+
+
+def _peak(values: NDArray[Any]) -> int:
+    """The exact largest magnitude of an integer-valued array (non-empty)."""
+    return max(int(values.max()), -int(values.min()))
+
+
+def _slices(planes: Iterable[NDArray[Any]]) -> tuple[Slice, ...]:
+    """The planes made read-only, with their peaks."""
+    planes = list(planes)
+    for plane in planes:
+        plane.flags.writeable = False
+    return tuple(Slice(plane, _peak(plane)) for plane in planes)
+
+
+def _python_ints(planes: list[Ints], bits: int) -> NDArray[np.object_]:
+    """The integers sum_t planes[t] 2^(bits t) as an array of Python ints."""
+    total = np.zeros(planes[0].shape, object)
+    for plane in reversed(planes):
+        total = (total << bits) + plane.astype(object)
+    return total
+
+
+def _two_sum(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+    """Knuth's error-free sum: (s, r) with s = fl(a + b) and s + r = a + b (no overflow)."""
+    s = a + b
+    back = s - a
+    return s, (a - (s - back)) + (b - back)
+
+
+def _digits(value: int, bits: int) -> list[int]:
+    """Balanced base-2^bits digits of an integer, least significant first."""
+    half, digits = 1 << (bits - 1), []
+    while value:
+        digits.append(((value + half) & (2 * half - 1)) - half)
+        value = (value - digits[-1]) >> bits
+    return digits
+
+
+def _read(n: int, width: int, data: bytes, bits: int) -> Iterator[list[Ints]]:
+    """For every row block the int64 digit planes of a packed lower triangle, zero above the diagonal."""
+    for first, stop in _spans(n):
+        chunk = data[width * (first * (first + 1) // 2) : width * (stop * (stop + 1) // 2)]
+        mask = np.tri(stop - first, stop, first, dtype=bool)
+        planes = []
+        for digits in _unpack(chunk, width, bits):
+            plane = np.zeros(mask.shape, np.int64)
+            plane[mask] = digits
+            planes.append(plane)
+        yield planes
+
+
+def _packed(values: list[int]) -> tuple[int, bytes]:
+    """A byte width that fits all the integers, and their little-endian two's-complement bytes."""
+    width = max(map(int.bit_length, values)) // 8 + 1
+    if width <= 8:
+        return 8, np.array(values, "<i8").tobytes()
+    return width, b"".join([x.to_bytes(width, "little", signed=True) for x in values])
+
+
+def _unpack(data: bytes, width: int, bits: int) -> list[Ints]:
+    """Balanced digits of little-endian two's-complement integers of `width` bytes.
+
+    A digit is read through an 8-byte window; the padding keeps the windows of the ends in the buffer.
+    """
+    padded = bytes(8) + data + bytes(8)
+
+    def window(byte: int) -> Ints:
+        return np.ndarray((len(data) // width,), "<i8", padded, 8 + byte, (width,))
+
+    top = (8 * width - 1) // bits  # digits below lie inside the integer, this one ends with its sign bit
+    planes = [(window(t * bits // 8) >> (t * bits % 8)) & ((1 << bits) - 1) for t in range(top)]
+    planes.append(window(width - 8) >> (top * bits - 8 * (width - 8)))
+    return _balanced(planes, bits)
+
+
+def _balanced(words: list[Ints], bits: int) -> list[Ints]:
+    """Carry words below 2^62 into digits in [-half, half), the top one in [-half, half], as few as fit."""
+    if not 2 <= bits <= _STORE_BITS:
+        raise OverflowError(f"digits of {bits} bits are not supported")
+    half, k = 1 << (bits - 1), 0
+    while k < len(words) - 1 or _peak(words[k]) > half:
+        if k == len(words) - 1:
+            words.append(np.zeros_like(words[k]))
+        carry = (words[k] + half) >> bits
+        words[k] -= carry << bits
+        words[k + 1] += carry
+        k += 1
+    while len(words) > 1 and _peak(folded := words[-2] + (words[-1] << bits)) <= half:
+        words[-2:] = [folded]
+    return words
+
+
+def _float_planes(inputs: Floats, exponent: int, bits: int) -> list[Floats] | None:
+    """Balanced digit planes of inputs * 2^-exponent, or None when too many would be needed.
+
+    ValueError if an entry is not an integer after scaling.
+    """
+    if abs(exponent) > 2000:
+        return None
+    with np.errstate(over="ignore", under="ignore"):
+        rest = np.ldexp(inputs, -exponent)
+        if (np.ldexp(rest, exponent) != inputs).any():  # the scaling overflowed or lost bits
+            return None
+    if (np.rint(rest) != rest).any():
+        raise ValueError(f"inputs * 2^{-exponent} has an entry that is not an integer")
+    count = -(-(_peak(rest).bit_length() + 1) // bits)
+    if count > _MAX_GRAM_SLICES:
+        return None
+    planes = []
+    for t in reversed(range(count)):
+        planes.append(np.rint(np.ldexp(rest, -bits * t)))
+        rest = rest - np.ldexp(planes[-1], bits * t)
+    if rest.any():
+        raise OverflowError("slicing the inputs left a remainder")
+    return planes[::-1]
