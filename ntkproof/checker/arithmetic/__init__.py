@@ -1,0 +1,64 @@
+"""The two arithmetics a proof is checked in: ``reference`` and ``fast``; the same answers, by different means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ntkproof.problem import Problem
+
+Tick = Callable[[int, int], None]
+
+
+class Matrix(Protocol):
+    """A symmetric integer matrix, as an arithmetic keeps it."""
+
+    @property
+    def n(self) -> int:
+        """Its order."""
+
+    def entry(self, i: int, j: int) -> int:
+        """Entry ``(i, j)``."""
+
+
+class Arithmetic(Protocol):
+    """What the rules ask of an arithmetic; every answer is exact or a proved enclosure."""
+
+    name: str
+    trusts: str
+
+    def enclose_kernel(
+        self, problem: Problem, precision: int, working: int, tick: Tick
+    ) -> tuple[Matrix, int]:
+        """Return integers ``A`` and ``ρ`` with ``‖H − 2^-precision A‖ ≤ 2^-precision ρ``, from ``working`` bits."""
+
+    def gram(self, inputs: NDArray[np.float64], exponent: int) -> Matrix:
+        """Return the exact integer matrix ``4^-exponent XXᵀ``."""
+
+    def residual_norm(
+        self, matrix: Matrix, shift: int, sign: int, e: int, witness: tuple[int, bytes], f: int
+    ) -> int:
+        """Return ``max_i Σ_j |2^e sign (A_ij − shift δ_ij) − 2^f (ΛΛᵀ)_ij|``, Λ given as (width, packed bytes)."""
+
+    def quadratic_form(self, matrix: Matrix, v: list[int]) -> int:
+        """Return ``vᵀAv``."""
+
+
+def arithmetic(name: str) -> Any:
+    """Return the arithmetic ``reference`` or ``fast``.
+
+    Raises:
+        ValueError: any other name.
+    """
+    if name == "reference":
+        from ntkproof.checker.arithmetic.reference import Reference
+
+        return Reference()
+    if name == "fast":
+        from ntkproof.checker.arithmetic.fast import Fast
+
+        return Fast()
+    raise ValueError(f"unknown engine {name!r}; there are reference, fast")

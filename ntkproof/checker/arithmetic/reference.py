@@ -1,0 +1,47 @@
+"""The ``reference`` arithmetic: Python integers and mpmath intervals, nothing compiled to trust but CPython.
+
+Trusted.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ntkproof.checker.arithmetic import Tick, exact
+from ntkproof.checker.arithmetic.interval import Intervals
+from ntkproof.checker.kernels import enclose_entries
+from ntkproof.problem import Problem
+
+
+class Reference:
+    """See `ntkproof.checker.arithmetic.Arithmetic`."""
+
+    name = "reference"
+    trusts = "CPython integers; mpmath interval + - * / sqrt"
+
+    def enclose_kernel(
+        self, problem: Problem, precision: int, working: int, tick: Tick
+    ) -> tuple[exact.Symmetric, int]:
+        """Enclose the kernel's Gram matrix with intervals of ``working`` bits."""
+        numbers = Intervals(working)
+        inputs = self.gram(problem.dataset.inputs, problem.dataset.exponent)
+        packed, radius = enclose_entries(
+            problem, inputs, numbers, lambda x: numbers.quantise(x, precision), tick
+        )
+        return exact.Symmetric.from_lower(inputs.n, packed), radius
+
+    def gram(self, inputs: NDArray[np.float64], exponent: int) -> exact.Symmetric:
+        """Return the exact integer Gram matrix of the rows."""
+        return exact.gram(inputs, exponent)
+
+    def residual_norm(
+        self, matrix: exact.Symmetric, shift: int, sign: int, e: int, witness: tuple[int, bytes], f: int
+    ) -> int:
+        """Return the exact norm of the residual of a witness."""
+        triangle = exact.Triangular.from_bytes(matrix.n, *witness)
+        return exact.residual_norm(matrix, shift, sign, e, triangle, f)
+
+    def quadratic_form(self, matrix: exact.Symmetric, v: list[int]) -> int:
+        """Return ``vᵀAv``."""
+        return exact.quadratic_form(matrix, v)

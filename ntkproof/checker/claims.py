@@ -1,0 +1,243 @@
+"""What can be concluded: each kind of claim, its exact reading from a certificate, and what it follows from.
+
+Trusted.  A claim derived by a rule `supports` the claim a certificate states when the stated one is equal or
+weaker; numbers are compared as exact rationals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, ClassVar
+
+from ntkproof.problem import InputError, decimal, parse_decimal
+
+
+class Rejection(Exception):
+    """A step (or the conclusion) does not hold.
+
+    Args:
+        code: a stable short name of the error, listed in ``docs/certificate-format.md``.
+        reason: one line for people.
+        needed: what the certificate states or the rule requires.
+        derived: what the checker derives instead.
+    """
+
+    def __init__(self, code: str, reason: str, needed: str = "", derived: str = "") -> None:
+        super().__init__(reason)
+        self.code, self.reason, self.needed, self.derived = code, reason, needed, derived
+
+
+MATRICES = ("kernel", "inputs")
+
+
+@dataclass(frozen=True)
+class Enclosure:
+    """``‖M − 2^-precision A‖ ≤ 2^-precision radius`` for the integer matrix ``A`` the checker holds.
+
+    ``matrix`` says what ``M`` is: ``kernel`` (the problem's Gram matrix) or ``inputs`` (``XXᵀ`` or ``XᵀX``).
+    """
+
+    kind: ClassVar[str] = "enclosure"
+    matrix: str
+    precision: int
+    radius: int
+
+    def supports(self, stated: Enclosure) -> None:
+        """Reject a stated enclosure that is tighter than this one."""
+        _same("matrix", stated.matrix, self.matrix)
+        _same("precision", stated.precision, self.precision)
+        _at_most("radius", Fraction(self.radius), Fraction(stated.radius))
+
+
+@dataclass(frozen=True)
+class EigenvalueBound:
+    """One side of an extreme eigenvalue: ``λ_min`` or ``λ_max`` of ``matrix`` is ``≥`` or ``≤`` ``value``."""
+
+    kind: ClassVar[str] = "eigenvalue_bound"
+    matrix: str
+    eigenvalue: str
+    side: str
+    value: Fraction
+
+    def supports(self, stated: EigenvalueBound) -> None:
+        """Reject a stated bound that is sharper than this one."""
+        for name in ("matrix", "eigenvalue", "side"):
+            _same(name, getattr(stated, name), getattr(self, name))
+        if self.side == "lower":
+            _at_most("value", stated.value, self.value)
+        else:
+            _at_most("value", self.value, stated.value)
+
+
+@dataclass(frozen=True)
+class LambdaMin:
+    """``lower ≤ λ_min(kernel) ≤ upper``; ``null_rows`` is the support of an exact null vector, if one was shown."""
+
+    kind: ClassVar[str] = "lambda_min"
+    lower: Fraction
+    upper: Fraction
+    null_rows: tuple[int, ...] = ()
+
+    def supports(self, stated: LambdaMin) -> None:
+        """Reject a stated interval that does not contain this one, or other null rows."""
+        _at_most("lower", stated.lower, self.lower)
+        _at_most("upper", self.upper, stated.upper)
+        _same("null_rows", stated.null_rows, self.null_rows)
+
+
+@dataclass(frozen=True)
+class OperatorNorm:
+    """``lower ≤ ‖X‖ ≤ upper`` for the matrix of inputs ``X``."""
+
+    kind: ClassVar[str] = "operator_norm"
+    lower: Fraction
+    upper: Fraction
+
+    def supports(self, stated: OperatorNorm) -> None:
+        """Reject a stated interval that does not contain this one."""
+        _at_most("lower", stated.lower, self.lower)
+        _at_most("upper", self.upper, stated.upper)
+
+
+Claim = Enclosure | EigenvalueBound | LambdaMin | OperatorNorm
+
+
+def _same(name: str, stated: object, derived: object) -> None:
+    if stated != derived:
+        raise Rejection(
+            "claim-differs", f"the stated {name} is not the derived one", str(stated), str(derived)
+        )
+
+
+def _at_most(name: str, small: Fraction, large: Fraction) -> None:
+    if small <= large:
+        return
+    raise Rejection(
+        "claim-not-derived",
+        f"the stated {name} is sharper than what follows",
+        f"{name}: {show(small)} <= {show(large)}",
+        "false",
+    )
+
+
+def show(value: Fraction, digits: int = 17) -> str:
+    """Return a short decimal for messages (rounded; never used to decide)."""
+    if value == 0:
+        return "0"
+    power = len(str(abs(value.numerator))) - len(str(value.denominator))
+    scaled = value / Fraction(10) ** (power - digits)
+    return f"{round(scaled)}e{power - digits}"
+
+
+# Reading --------------------------------------------------------------------------------------------------------
+
+
+def parse_claim(raw: Mapping[str, Any]) -> Claim:
+    """Return the claim a certificate states.
+
+    Raises:
+        Rejection: ``bad-claim`` when a field is missing, unknown, of the wrong type or out of range.
+    """
+    kind = raw.get("kind")
+    if not isinstance(kind, str) or kind not in _READERS:
+        raise Rejection(
+            "bad-claim", f"unknown kind of claim {str(kind)[:60]!r}; there are {', '.join(_READERS)}"
+        )
+    return _READERS[kind](_Fields(raw))
+
+
+class _Fields:
+    """Takes the fields of a claim one by one; what is left over at the end is an error."""
+
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        self._left = dict(raw)
+        self._kind = self._left.pop("kind")
+
+    def _take(self, name: str) -> Any:
+        if name not in self._left:
+            raise Rejection("bad-claim", f"the claim {self._kind} lacks the field {name!r}")
+        return self._left.pop(name)
+
+    def integer(self, name: str) -> int:
+        value = self._take(name)
+        if type(value) is not int:
+            raise Rejection("bad-claim", f"{self._kind}.{name}: expected an integer")
+        return value
+
+    def choice(self, name: str, allowed: tuple[str, ...]) -> str:
+        value = self._take(name)
+        if not isinstance(value, str) or value not in allowed:
+            raise Rejection("bad-claim", f"{self._kind}.{name}: expected one of {', '.join(allowed)}")
+        return value
+
+    def number(self, name: str) -> Fraction:
+        value = self._take(name)
+        try:
+            return parse_decimal(value)
+        except InputError:
+            raise Rejection("bad-claim", f"{self._kind}.{name}: expected a decimal string") from None
+
+    def rows(self, name: str) -> tuple[int, ...]:
+        value = self._left.pop(name, [])
+        if not isinstance(value, list) or any(type(k) is not int for k in value):
+            raise Rejection("bad-claim", f"{self._kind}.{name}: expected a list of integers")
+        return tuple(value)
+
+    def done(self) -> None:
+        for name in self._left:
+            raise Rejection("bad-claim", f"{self._kind}: unknown field {name!r}")
+
+
+def _enclosure(fields: _Fields) -> Claim:
+    claim = Enclosure(
+        fields.choice("matrix", MATRICES), fields.integer("precision"), fields.integer("radius")
+    )
+    fields.done()
+    return claim
+
+
+def _eigenvalue_bound(fields: _Fields) -> Claim:
+    claim = EigenvalueBound(
+        fields.choice("matrix", MATRICES),
+        fields.choice("eigenvalue", ("min", "max")),
+        fields.choice("side", ("lower", "upper")),
+        fields.number("value"),
+    )
+    fields.done()
+    return claim
+
+
+def _lambda_min(fields: _Fields) -> Claim:
+    claim = LambdaMin(fields.number("lower"), fields.number("upper"), fields.rows("null_rows"))
+    fields.done()
+    return claim
+
+
+def _operator_norm(fields: _Fields) -> Claim:
+    claim = OperatorNorm(fields.number("lower"), fields.number("upper"))
+    fields.done()
+    return claim
+
+
+_READERS: dict[str, Callable[[_Fields], Claim]] = {
+    Enclosure.kind: _enclosure,
+    EigenvalueBound.kind: _eigenvalue_bound,
+    LambdaMin.kind: _lambda_min,
+    OperatorNorm.kind: _operator_norm,
+}
+
+
+def to_fields(claim: Claim) -> dict[str, Any]:
+    """Return a claim as a certificate states it."""
+    raw: dict[str, Any] = {"kind": claim.kind}
+    for name, value in vars(claim).items():
+        if isinstance(value, Fraction):
+            raw[name] = decimal(value)
+        elif isinstance(value, tuple):
+            if value:
+                raw[name] = list(value)
+        else:
+            raw[name] = value
+    return raw

@@ -1,0 +1,151 @@
+"""The analytic NTK and NNGP kernel of a network, entry by entry, over any number context.
+
+Trusted.  The recursion is Jacot et al. 2018, Theorem 1, with weight scale σ_w (Lee et al. 2019, section 2); the
+case of depth 1 is the two-layer kernel of Du et al. 2019.  The first layer's covariances are exact rationals:
+``Σ¹_ij = P_ij / M`` with integers, so its determinants are exact too and parallel inputs are no special case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Protocol
+
+from ntkproof.checker.activations import Covariance, Numbers, activation
+from ntkproof.problem import Dataset, Network, Problem
+
+
+class SymmetricIntegers(Protocol):
+    """A symmetric integer matrix."""
+
+    n: int
+
+    def entry(self, i: int, j: int) -> int:
+        """Entry ``(i, j)``."""
+
+
+@dataclass(frozen=True)
+class FirstLayer:
+    """``Σ¹ = (scale · G + offset) / denominator`` with ``G`` the exact integer Gram matrix of the inputs."""
+
+    scale: int
+    offset: int
+    denominator: int
+
+    @classmethod
+    def of(cls, dataset: Dataset, network: Network) -> FirstLayer:
+        """Return ``σ_w² s² x·x' + β²`` as integers, the inputs being ``2^exponent`` times integers."""
+        factor = network.sigma_w**2 * Fraction(4) ** dataset.exponent
+        if network.input_scale == "fan-in":
+            factor /= dataset.d
+        shift = network.beta**2
+        denominator = factor.denominator * shift.denominator
+        return cls(
+            factor.numerator * shift.denominator,
+            shift.numerator * factor.denominator,
+            denominator,
+        )
+
+    def covariance(self, entry: int) -> int:
+        """Return the integer ``P_ij`` for the Gram entry ``G_ij``."""
+        return self.scale * entry + self.offset
+
+
+class Kernel:
+    """The kernel of a problem over a number context.
+
+    Args:
+        problem: which network and kernel.
+        numbers: the number context the formulas are read in.
+    """
+
+    def __init__(self, problem: Problem, numbers: Numbers) -> None:
+        self._network, self._kernel, self._numbers = problem.network, problem.kernel, numbers
+        self._activation = activation(self._network.activation)
+        self._weight = numbers.rational(self._network.sigma_w**2)
+        self._bias = numbers.rational(self._network.beta**2)
+
+    def variances(self, q: Any) -> list[Any]:
+        """Return ``[q¹, …, q^D]``, the pre-activation variances of one sample, from ``q = q¹``."""
+        found = [q]
+        while len(found) < self._network.depth:
+            same = Covariance(self._numbers, found[-1], found[-1], found[-1], self._numbers.rational(0))
+            found.append(self._affine(self._activation.dual(same)))
+        return found
+
+    def entry(self, q: list[Any], c: Any, r: list[Any], det: Any, diagonal: bool = False) -> Any:
+        """Return the kernel of two samples.
+
+        Args:
+            q, r: their `variances`.
+            c: ``Σ¹`` of the two.
+            det: ``q¹ r¹ − c²``.
+            diagonal: True when the two are the same sample (all determinants are then exactly 0).
+        """
+        numbers, sigma, network = self._numbers, self._activation, self._network
+        tangent = c
+        for layer in range(network.depth):
+            cov = Covariance(numbers, q[layer], c, r[layer], det)
+            if network.train == "hidden":
+                return self._weight * tangent * sigma.dual_derivative(cov)
+            if network.train == "output":
+                return self._weight * sigma.dual(cov)
+            if network.train == "both":
+                return self._weight * (tangent * sigma.dual_derivative(cov) + sigma.dual(cov))
+            c = self._affine(sigma.dual(cov))
+            if self._kernel == "ntk":
+                tangent = c + self._weight * tangent * sigma.dual_derivative(cov)
+            if layer + 1 < network.depth and not diagonal:
+                det = numbers.nonnegative(q[layer + 1] * r[layer + 1] - c * c)
+        return tangent if self._kernel == "ntk" else c
+
+    def _affine(self, dual: Any) -> Any:
+        return self._weight * dual + self._bias
+
+
+def enclose_entries(
+    problem: Problem,
+    inputs_gram: SymmetricIntegers,
+    numbers: Numbers,
+    quantise: Callable[[Any], tuple[int, int]],
+    tick: Callable[[int, int], None],
+) -> tuple[list[int], int]:
+    """Enclose every entry of the kernel's Gram matrix.
+
+    Args:
+        problem: dataset of n samples, network and kernel.
+        inputs_gram: exact integer Gram matrix of the inputs, scaled by ``4**-dataset.exponent``.
+        numbers: an enclosing number context.
+        quantise: maps an enclosure to integers ``(A, ρ)``: midpoint and radius in the unit wanted.
+        tick: called with (rows done, rows in all).
+
+    Returns:
+        The packed lower triangle of the integers ``A`` and ``max_i Σ_j ρ_ij ≥ ‖H − A‖``, both in that unit.
+    """
+    n = inputs_gram.n
+    first = FirstLayer.of(problem.dataset, problem.network)
+    kernel = Kernel(problem, numbers)
+    square = first.denominator**2
+    norms = [first.covariance(inputs_gram.entry(i, i)) for i in range(n)]
+    variances = [kernel.variances(numbers.rational(Fraction(norm, first.denominator))) for norm in norms]
+    packed: list[int] = []
+    row_sums = [0] * n
+    for i in range(n):
+        for j in range(i + 1):
+            entry = first.covariance(inputs_gram.entry(i, j))
+            midpoint, radius = quantise(
+                kernel.entry(
+                    variances[i],
+                    numbers.rational(Fraction(entry, first.denominator)),
+                    variances[j],
+                    numbers.rational(Fraction(norms[i] * norms[j] - entry * entry, square)),
+                    diagonal=i == j,
+                )
+            )
+            packed.append(midpoint)
+            row_sums[i] += radius
+            if j < i:
+                row_sums[j] += radius
+        tick(i + 1, n)
+    return packed, max(row_sums)

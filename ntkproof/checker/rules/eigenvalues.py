@@ -1,0 +1,121 @@
+"""Two-sided bounds on extreme eigenvalues from exact integer witnesses.  Proofs: ``docs/proofs/lambda-min.md``.
+
+Trusted.  With ``‖M − 2^-p A‖ ≤ 2^-p R``, any integer ``Λ`` and ``S = ±(A − ℓI) − 2^{p−2q}ΛΛᵀ`` computed exactly,
+``±(M − 2^-p ℓ I) ⪰ −2^-p(‖S‖_∞ + R) I`` because ``ΛΛᵀ ⪰ 0`` and ``‖S‖ ≤ ‖S‖_∞`` for symmetric ``S``.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import floor, isqrt
+
+from ntkproof.checker.claims import EigenvalueBound, Enclosure, LambdaMin, OperatorNorm, Rejection
+from ntkproof.checker.rules.rule import Derived, Inputs, Proved, Rule, Setting
+
+
+def _premise(premise: Proved) -> tuple[Enclosure, Fraction]:
+    if not isinstance(premise.claim, Enclosure) or premise.matrix is None:
+        raise Rejection("bad-premises", "the enclosure holds no matrix")
+    return premise.claim, Fraction(2) ** -premise.claim.precision
+
+
+def _psd_bound(setting: Setting, step: Inputs) -> Derived:
+    """``λ_min(M) ≥ shift − …`` (eigenvalue ``min``) or ``λ_max(M) ≤ shift + …`` (``max``) from the witness Λ."""
+    premise = step.premises[0]
+    claim, unit = _premise(premise)
+    matrix, p, q = premise.matrix, claim.precision, step.integers["scale"]
+    if matrix is None:
+        raise Rejection("bad-premises", "the enclosure holds no matrix")
+    triangle = step.witness["factor"]
+    expected = matrix.n * (matrix.n + 1) // 2
+    if triangle.shape != (expected,):
+        raise Rejection(
+            "bad-witness",
+            "the factor is not a packed lower triangle",
+            f"{expected} integers",
+            str(triangle.shape[0]),
+        )
+    sign = 1 if step.names["eigenvalue"] == "min" else -1
+    shift = floor(step.numbers["shift"] / unit)
+    e, f = max(0, 2 * q - p), max(0, p - 2 * q)
+    residual = setting.arithmetic.residual_norm(matrix, shift, sign, e, (triangle.width, triangle.data), f)
+    slack = Fraction(residual, 2**e) + claim.radius
+    side = "lower" if sign == 1 else "upper"
+    return Derived(
+        EigenvalueBound(claim.matrix, step.names["eigenvalue"], side, (shift - sign * slack) * unit)
+    )
+
+
+def _rayleigh_bound(setting: Setting, step: Inputs) -> Derived:
+    """``λ_min(M) ≤ vᵀMv/vᵀv ≤ λ_max(M)`` for the integer vector ``v``."""
+    premise = step.premises[0]
+    claim, unit = _premise(premise)
+    if premise.matrix is None:
+        raise Rejection("bad-premises", "the enclosure holds no matrix")
+    v = step.witness["vector"].integers()
+    if len(v) != premise.matrix.n:
+        raise Rejection("bad-witness", "the vector has the wrong length", str(premise.matrix.n), str(len(v)))
+    square = sum(x * x for x in v)
+    if square == 0:
+        raise Rejection("bad-witness", "the vector is zero")
+    sign = 1 if step.names["eigenvalue"] == "min" else -1
+    quotient = Fraction(setting.arithmetic.quadratic_form(premise.matrix, v), square) + sign * claim.radius
+    side = "upper" if sign == 1 else "lower"
+    return Derived(EigenvalueBound(claim.matrix, step.names["eigenvalue"], side, quotient * unit))
+
+
+def _gram_is_psd(setting: Setting, step: Inputs) -> Derived:
+    """``λ_min(H) ≥ 0``: the kernels are expectations of Gram matrices."""
+    return Derived(EigenvalueBound("kernel", "min", "lower", Fraction(0)))
+
+
+def _bounds(step: Inputs, matrix: str, eigenvalue: str) -> tuple[Fraction, Fraction]:
+    """Return the values of the two premises, which must be a lower and an upper bound of the same eigenvalue."""
+    values = []
+    for premise, side in zip(step.premises, ("lower", "upper"), strict=True):
+        claim = premise.claim
+        if not isinstance(claim, EigenvalueBound):
+            raise Rejection("bad-premises", "the premise is not an eigenvalue bound")
+        found = (claim.matrix, claim.eigenvalue, claim.side)
+        if found != (matrix, eigenvalue, side):
+            needed = f"{side} bound on lambda_{eigenvalue} of {matrix}"
+            raise Rejection(
+                "bad-premises",
+                "the premise bounds something else",
+                needed,
+                f"{claim.side} bound on lambda_{claim.eigenvalue} of {claim.matrix}",
+            )
+        values.append(claim.value)
+    return values[0], values[1]
+
+
+def _lambda_min(setting: Setting, step: Inputs) -> Derived:
+    """A lower and an upper bound on ``λ_min`` of the kernel, together."""
+    return Derived(LambdaMin(*_bounds(step, "kernel", "min")))
+
+
+def _operator_norm(setting: Setting, step: Inputs) -> Derived:
+    """``‖X‖ = √λ_max``: roots rounded outward to 2^-128 relative."""
+    lower, upper = _bounds(step, "inputs", "max")
+    return Derived(OperatorNorm(_root(max(lower, Fraction(0)), 0), _root(upper, 1)))
+
+
+def _root(value: Fraction, up: int) -> Fraction:
+    """Return a rational at most (``up`` 0) or at least (1) ``√value``."""
+    scale = max(0, 128 + (value.denominator.bit_length() - value.numerator.bit_length()) // 2)
+    return Fraction(isqrt(floor(value * 4**scale)) + up, 2**scale)
+
+
+_eigenvalue = {"eigenvalue": ("min", "max")}
+psd_bound = Rule(
+    _psd_bound,
+    (Enclosure,),
+    integers={"scale": (0, 4096)},
+    numbers=("shift",),
+    names=_eigenvalue,
+    witness=("factor",),
+)
+rayleigh_bound = Rule(_rayleigh_bound, (Enclosure,), names=_eigenvalue, witness=("vector",))
+gram_is_psd = Rule(_gram_is_psd)
+lambda_min = Rule(_lambda_min, (EigenvalueBound, EigenvalueBound))
+operator_norm = Rule(_operator_norm, (EigenvalueBound, EigenvalueBound))

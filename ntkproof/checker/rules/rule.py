@@ -1,0 +1,141 @@
+"""What a rule is: a name, the shape of its steps, and the function that derives a claim.
+
+Trusted.  The shape (arguments, witness arrays, kinds of premises) is checked before the function runs, so a rule
+sees only what it declared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from ntkproof.certificate import Array, Step
+from ntkproof.checker.arithmetic import Arithmetic, Matrix, Tick
+from ntkproof.checker.claims import Claim, Rejection
+from ntkproof.problem import InputError, Problem, parse_decimal
+
+
+@dataclass(frozen=True)
+class Proved:
+    """A claim that holds: the accepted conclusion of a step.
+
+    Args:
+        claim: the claim, as stated by the step (equal to or weaker than what its rule derived).
+        matrix: the integer matrix ``A`` when the claim is an `Enclosure`.
+        assumptions: what the proof so far rests on, beyond the arithmetic.
+        assumed: True when some premise was assumed and not proved.
+    """
+
+    claim: Claim
+    matrix: Matrix | None = None
+    assumptions: frozenset[str] = frozenset()
+    assumed: bool = False
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What every rule may use besides the step: the problem, the arithmetic and a progress callback."""
+
+    problem: Problem
+    arithmetic: Arithmetic
+    tick: Tick
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A step as its rule sees it, everything already of the declared type."""
+
+    premises: tuple[Proved, ...]
+    integers: Mapping[str, int]
+    numbers: Mapping[str, Fraction]
+    names: Mapping[str, str]
+    witness: Mapping[str, Array]
+    stated: Claim
+
+
+@dataclass(frozen=True)
+class Derived:
+    """What a rule derives: a claim, its matrix if it is an enclosure, and what it assumes."""
+
+    claim: Claim
+    matrix: Matrix | None = None
+    assumptions: frozenset[str] = frozenset()
+    assumed: bool = False
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule of the checker.
+
+    Args:
+        derive: the function; it returns a claim that holds whenever the premises do, or raises `Rejection`.
+        premises: the kinds of claims it uses, in order.
+        integers: integer arguments with their least and largest values.
+        numbers: arguments that are decimal strings.
+        names: arguments that are one of some words.
+        witness: names of its witness arrays (of integers).
+    """
+
+    derive: Callable[[Setting, Inputs], Derived]
+    premises: tuple[type[Claim], ...] = ()
+    integers: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    numbers: tuple[str, ...] = ()
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    witness: tuple[str, ...] = ()
+
+    def inputs(self, step: Step, premises: tuple[Proved, ...], stated: Claim) -> Inputs:
+        """Return the step as this rule sees it, or raise `Rejection` when it does not have the declared shape."""
+        _exactly("argument", step.args, (*self.integers, *self.numbers, *self.names))
+        _exactly("witness", step.witness, self.witness)
+        kinds = tuple(type(premise.claim) for premise in premises)
+        if kinds != self.premises:
+            expected = ", ".join(kind.kind for kind in self.premises) or "no premises"
+            found = ", ".join(kind.kind for kind in kinds) or "no premises"
+            raise Rejection("bad-premises", "the rule uses other kinds of claims", expected, found)
+        for name in self.witness:
+            if step.witness[name].dtype == "float64" or len(step.witness[name].shape) != 1:
+                raise Rejection(
+                    "bad-witness", f"the witness {name} must be a one-dimensional array of integers"
+                )
+        return Inputs(
+            premises,
+            {name: _integer(name, step.args[name], *bounds) for name, bounds in self.integers.items()},
+            {name: _number(name, step.args[name]) for name in self.numbers},
+            {name: _choice(name, step.args[name], allowed) for name, allowed in self.names.items()},
+            step.witness,
+            stated,
+        )
+
+
+def _exactly(what: str, given: Mapping[str, object], declared: tuple[str, ...]) -> None:
+    for name in declared:
+        if name not in given:
+            raise Rejection(f"missing-{what}", f"the {what} {name!r} is missing")
+    for name in given:
+        if name not in declared:
+            raise Rejection(f"unknown-{what}", f"the rule has no {what} {name!r}")
+
+
+def _integer(name: str, value: Any, least: int, largest: int) -> int:
+    if type(value) is not int:
+        raise Rejection("bad-argument", f"the argument {name} must be an integer")
+    if not least <= value <= largest:
+        raise Rejection(
+            "bad-argument", f"the argument {name} is out of range", f"{least} to {largest}", str(value)
+        )
+    return value
+
+
+def _number(name: str, value: Any) -> Fraction:
+    try:
+        return parse_decimal(value)
+    except InputError:
+        raise Rejection("bad-argument", f"the argument {name} must be a decimal string") from None
+
+
+def _choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise Rejection("bad-argument", f"the argument {name} must be one of {', '.join(allowed)}")
+    return str(value)

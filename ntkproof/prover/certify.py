@@ -1,0 +1,342 @@
+"""Searches for proofs and writes them down as certificates.
+
+Untrusted: it proposes witnesses, runs the checker's own rules on them to see what follows, and states that, a
+little weakened so that either arithmetic accepts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import ceil, floor, frexp, log2
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ntkproof.certificate import Array, Certificate, Step
+from ntkproof.checker.arithmetic import Tick, arithmetic
+from ntkproof.checker.claims import (
+    Claim,
+    EigenvalueBound,
+    Enclosure,
+    OperatorNorm,
+    parse_claim,
+    to_fields,
+)
+from ntkproof.checker.rules import RULES
+from ntkproof.checker.rules.rule import Proved, Setting
+from ntkproof.problem import Dataset, InputError, Network, Problem, decimal
+from ntkproof.prover import factor
+from ntkproof.prover.null_vectors import find_null_vector
+
+STATEMENTS = ("lambda-min", "operator-norm")
+DEFAULT_GAP = 1e-6
+LARGEST_PRECISION = 1024
+
+
+@dataclass
+class Draft:
+    """A proof being written: each step is run through its rule and its claim weakened before it is recorded."""
+
+    setting: Setting
+    steps: list[Step] = field(default_factory=list)
+    proved: dict[str, Proved] = field(default_factory=dict)
+
+    def derive(
+        self,
+        id: str,
+        rule: str,
+        uses: tuple[str, ...] = (),
+        args: Mapping[str, int | str] | None = None,
+        witness: Mapping[str, Array] | None = None,
+        weaken: Callable[[Any], Claim] = lambda claim: claim,
+        stated: Claim | None = None,
+    ) -> Any:
+        """Run a rule, record the step with its weakened claim, and return that claim."""
+        step = Step(id, rule, uses, args or {}, witness or {})
+        premises = tuple(self.proved[name] for name in uses)
+        placeholder = stated or EigenvalueBound("kernel", "min", "lower", Fraction(0))
+        derived = RULES[rule].derive(self.setting, RULES[rule].inputs(step, premises, placeholder))
+        fields = to_fields(weaken(derived.claim))
+        claim = parse_claim(fields)
+        self.proved[id] = Proved(claim, derived.matrix)
+        self.steps.append(Step(id, rule, uses, step.args, step.witness, fields))
+        return claim
+
+    def certificate(self) -> Certificate:
+        """Return the certificate that concludes the last step."""
+        last = self.steps[-1]
+        return Certificate(self.setting.problem, tuple(self.steps), last.id, last.claim)
+
+
+def certify(
+    dataset: Dataset | NDArray[np.float64],
+    network: Network | None = None,
+    *,
+    kernel: str = "ntk",
+    statement: str = "lambda-min",
+    engine: str = "fast",
+    gap: float = DEFAULT_GAP,
+    tick: Tick = lambda done, total: None,
+) -> Certificate:
+    """Prove a two-sided bound and return it as a certificate.
+
+    Args:
+        dataset: a `Dataset`, or inputs of shape (n, d).
+        network: the network (default: two-layer ReLU, all layers trained).
+        kernel: ``ntk`` or ``nngp``.
+        statement: ``lambda-min``: the smallest eigenvalue of the analytic kernel's Gram matrix; if the matrix is
+            singular by symmetry the certificate proves ``λ_min = 0`` with the null vector.
+            ``operator-norm``: ``‖X‖``.
+        engine: ``fast`` or ``reference``, the arithmetic the enclosures are made with.
+        gap: relative width wanted, from 1e-12 to 0.5.
+        tick: called with (done, total) during long steps.
+
+    Raises:
+        InputError: unusable data or options.
+    """
+    if not isinstance(dataset, Dataset):
+        dataset = Dataset(dataset)
+    if statement not in STATEMENTS:
+        raise InputError(f"unknown statement {statement!r}; there are {', '.join(STATEMENTS)}")
+    if not 1e-12 <= gap <= 0.5:
+        raise InputError(f"the gap must be from 1e-12 to 0.5, not {gap}")
+    problem = Problem(dataset, network or Network(), kernel)
+    draft = Draft(Setting(problem, arithmetic(engine), tick))
+    if statement == "operator-norm":
+        return _operator_norm(draft, gap)
+    vector = find_null_vector(problem)
+    if vector is not None:
+        draft.derive("singular", "null_vector", witness={"vector": Array.from_integers(vector)})
+        return draft.certificate()
+    return _lambda_min(draft, gap)
+
+
+# Rounding -------------------------------------------------------------------------------------------------------
+
+
+def round_decimal(value: Fraction, grid: Fraction, up: bool) -> Fraction:
+    """Return ``value`` rounded outward to a multiple of the largest power of ten ≤ ``grid``."""
+    power = floor(log2(grid.numerator) - log2(grid.denominator)) if grid > 0 else -400
+    unit = Fraction(10) ** floor(power * 0.30103)
+    return (ceil(value / unit) if up else floor(value / unit)) * unit
+
+
+def _weaken(slack: Fraction, relative: Fraction) -> Callable[[EigenvalueBound], Claim]:
+    """Move a bound outward by ``slack`` (what another arithmetic may see differently), then to few digits."""
+
+    def outward(claim: EigenvalueBound) -> Claim:
+        up = claim.side == "upper"
+        value = claim.value + (slack if up else -slack)
+        grid = abs(value) * relative
+        return EigenvalueBound(
+            claim.matrix, claim.eigenvalue, claim.side, round_decimal(value, grid, up) if grid else value
+        )
+
+    return outward
+
+
+# λ_min ----------------------------------------------------------------------------------------------------------
+
+
+def _lambda_min(draft: Draft, gap: float) -> Certificate:
+    """Raise the precision until the relative gap is met; at the end state what was reached."""
+    precision = 64
+    while True:
+        attempt = Draft(draft.setting)
+        enclosure = _enclose(attempt, precision)
+        needed = _bounds(attempt, enclosure, gap)
+        if needed is None or precision >= LARGEST_PRECISION:
+            break
+        precision = min(LARGEST_PRECISION, max(2 * precision, needed))
+    if needed is not None:
+        _nothing_below(attempt, enclosure)
+    attempt.derive("lambda_min", "lambda_min", ("lower", "upper"))
+    return attempt.certificate()
+
+
+def _enclose(draft: Draft, precision: int) -> Enclosure:
+    """Enclose the kernel so that the radius is a few units per entry, raising the working precision for it."""
+    n = draft.setting.problem.dataset.n
+    working = precision + 32
+    while True:
+        args = {"precision": precision, "working_precision": working}
+        trial = Draft(draft.setting)
+        claim: Enclosure = trial.derive("kernel", "kernel_enclosure", args=args, weaken=_twice)
+        if claim.radius <= 16 * n or working >= 2 * precision + 256:
+            draft.steps, draft.proved = trial.steps, trial.proved
+            return claim
+        working += max(32, claim.radius.bit_length())
+
+
+def _twice(claim: Enclosure) -> Claim:
+    """State twice the radius derived: the other arithmetic rounds differently."""
+    return Enclosure(claim.matrix, claim.precision, 2 * claim.radius)
+
+
+def _bounds(draft: Draft, enclosure: Enclosure, gap: float) -> int | None:
+    """Derive ``lower`` and ``upper`` within the gap, or return the precision that might be enough."""
+    matrix = draft.proved["kernel"].matrix
+    if matrix is None:
+        raise RuntimeError("the enclosure holds no matrix")
+    p, n = enclosure.precision, matrix.n
+    floats = factor.as_floats(matrix, p)
+    values, vectors = np.linalg.eigh(floats)
+    noise = 64 * n * np.finfo(float).eps * float(values[-1])
+    eigenvalue, start = Fraction(float(values[0])), vectors[:, 0]
+    exact = eigenvalue * Fraction(gap) < 4 * noise
+    if exact:
+        found = _refine(matrix, p, enclosure.radius, start)
+        if found is None:
+            return 2 * p
+        eigenvalue, vector = found
+    else:
+        vector = [round(float(x) * 2**50) for x in start]
+    unit = Fraction(1, 2**p)
+    slack = 2 * enclosure.radius * unit
+    if 16 * slack > eigenvalue * Fraction(gap):
+        return p + 8 + _log2(slack / (eigenvalue * Fraction(gap)))
+    relative = Fraction(gap) / 2**10
+    args = {"eigenvalue": "min"}
+    upper = draft.derive(
+        "upper",
+        "rayleigh_bound",
+        ("kernel",),
+        args,
+        {"vector": Array.from_integers(vector)},
+        _weaken(slack, relative),
+    )
+    shift = round_decimal(upper.value * (1 - Fraction(gap) / 2), upper.value * relative, up=False)
+    witness = _lower_factor(matrix, floats, p, shift, upper.value * Fraction(gap) / 8, exact)
+    if witness is None:
+        return 2 * p
+    scale, packed = witness
+    lower = draft.derive(
+        "lower",
+        "psd_bound",
+        ("kernel",),
+        {"eigenvalue": "min", "shift": decimal(shift), "scale": scale},
+        {"factor": Array.from_integers(packed)},
+        _weaken(slack, relative),
+    )
+    return None if upper.value - lower.value <= Fraction(gap) * upper.value else 2 * p
+
+
+def _refine(
+    matrix: Any, p: int, radius: int, start: NDArray[np.float64]
+) -> tuple[Fraction, list[int]] | None:
+    """Return the smallest eigenvalue and its vector by inverse iteration in fixed point; None if not resolved."""
+    integers, bits = factor.as_integers(matrix), p + 32
+    lower = factor.cholesky_integers(integers, p, bits)
+    if lower is None:
+        return None
+    v = np.array([round(float(x) * 2**50) << (bits - 50) for x in start], dtype=object)
+    previous = Fraction(0)
+    for _ in range(60):
+        v = factor.inverse_iterate(lower, bits, v)
+        quotient = Fraction(int(v @ (integers @ v)), int(v @ v) << p)
+        if quotient <= Fraction(4 * radius, 2**p):
+            return None
+        if abs(previous - quotient) <= quotient / 2**44:
+            break
+        previous = quotient
+    return quotient, [int(x) for x in v]
+
+
+def _lower_factor(
+    matrix: Any, floats: NDArray[np.float64], p: int, shift: Fraction, wanted: Fraction, exact: bool
+) -> tuple[int, list[int]] | None:
+    """Return (scale, packed factor) of ``M − shift I`` whose rounding costs at most about ``wanted``, or None."""
+    n = len(floats)
+    largest = float(np.diag(floats).max())
+    scale = _log2(2 * n * ceil(largest**0.5 + 1) / wanted)
+    if not exact:
+        packed = factor.cholesky_floats(floats - float(shift) * np.eye(n), scale)
+        return None if packed is None else (scale, packed)
+    integers = factor.as_integers(matrix)
+    integers[np.diag_indices(n)] -= floor(shift * 2**p)
+    bits = max(p, scale) + 32
+    lower = factor.cholesky_integers(integers, p, bits)
+    return None if lower is None else (scale, factor.packed_lower(lower, bits - scale))
+
+
+def _nothing_below(draft: Draft, enclosure: Enclosure) -> None:
+    """State ``0 ≤ λ_min ≤`` the best Rayleigh quotient: the eigenvalue is too small to be told from 0."""
+    matrix = draft.proved["kernel"].matrix
+    draft.steps, draft.proved = draft.steps[:1], {"kernel": draft.proved["kernel"]}
+    floats = factor.as_floats(matrix, enclosure.precision)
+    vector = np.linalg.eigh(floats)[1][:, 0]
+    slack = Fraction(2 * enclosure.radius, 2**enclosure.precision)
+    draft.derive(
+        "upper",
+        "rayleigh_bound",
+        ("kernel",),
+        {"eigenvalue": "min"},
+        {"vector": Array.from_integers(_null_direction(matrix, enclosure, vector))},
+        _weaken(slack, Fraction(1, 2**10)),
+    )
+    draft.derive("lower", "gram_is_psd")
+
+
+def _null_direction(matrix: Any, enclosure: Enclosure, start: NDArray[np.float64]) -> list[int]:
+    """Return the best integer vector known for a matrix singular to its precision: one regularised refinement."""
+    p = enclosure.precision
+    integers = factor.as_integers(matrix)
+    integers[np.diag_indices(len(integers))] += 16 * enclosure.radius
+    bits = p + 32
+    lower = factor.cholesky_integers(integers, p, bits)
+    v = np.array([round(float(x) * 2**50) << (bits - 50) for x in start], dtype=object)
+    if lower is not None:
+        for _ in range(4):
+            v = factor.inverse_iterate(lower, bits, v)
+    return [int(x) for x in v]
+
+
+def _log2(x: Fraction) -> int:
+    return ceil(log2(x.numerator) - log2(x.denominator))
+
+
+# ‖X‖ ------------------------------------------------------------------------------------------------------------
+
+
+def _operator_norm(draft: Draft, gap: float) -> Certificate:
+    dataset = draft.setting.problem.dataset
+    side = "rows" if dataset.n <= dataset.d else "columns"
+    enclosure: Enclosure = draft.derive("inputs", "inputs_enclosure", args={"side": side})
+    matrix, p = draft.proved["inputs"].matrix, enclosure.precision
+    floats = factor.as_floats(matrix, p)
+    values, vectors = np.linalg.eigh(floats)
+    top = Fraction(float(values[-1]))
+    if top == 0:
+        raise InputError("the inputs are all zero; their operator norm is 0")
+    relative = Fraction(gap) / 2**10
+    weaken = _weaken(Fraction(0), relative)
+    shift = round_decimal(top * (1 + Fraction(gap)), top * relative, up=True)
+    scale = _log2(4 * len(floats) * ceil(float(top) ** 0.5 + 1) / (top * Fraction(gap)))
+    packed = factor.cholesky_floats(float(shift) * np.eye(len(floats)) - floats, scale)
+    if packed is None:
+        raise InputError(f"no factor of the shifted Gram matrix at gap {gap}; ask for a larger --gap")
+    vector = [round(float(x) * 2**50) for x in vectors[:, -1]]
+    args = {"eigenvalue": "max"}
+    lower = draft.derive(
+        "lower", "rayleigh_bound", ("inputs",), args, {"vector": Array.from_integers(vector)}, weaken
+    )
+    upper = draft.derive(
+        "upper",
+        "psd_bound",
+        ("inputs",),
+        {**args, "shift": decimal(shift), "scale": max(0, scale)},
+        {"factor": Array.from_integers(packed)},
+        weaken,
+    )
+    unit = lower.value * relative
+
+    def outward(claim: OperatorNorm) -> Claim:
+        return OperatorNorm(
+            round_decimal(claim.lower, unit, up=False), round_decimal(claim.upper, unit, up=True)
+        )
+
+    draft.derive("norm", "operator_norm", ("lower", "upper"), weaken=outward)
+    return draft.certificate()

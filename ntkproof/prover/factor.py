@@ -1,0 +1,86 @@
+"""Witnesses for the checker: approximate factors and eigenvectors.  Untrusted: they may be wrong, never unsound.
+
+Float64 does it while ``λ_min`` is far above its rounding noise; otherwise the same in fixed-point integers.
+"""
+
+from __future__ import annotations
+
+from math import isqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ntkproof.checker.arithmetic import Matrix
+
+Integers = NDArray[Any]  # dtype object: Python integers
+
+
+def as_integers(matrix: Matrix) -> Integers:
+    """Return a symmetric matrix as an (n, n) object array of Python integers."""
+    n = matrix.n
+    full = np.zeros((n, n), dtype=object)
+    rows, columns = np.tril_indices(n)
+    packed = np.fromiter(matrix.lower(), dtype=object, count=n * (n + 1) // 2)
+    full[rows, columns] = packed
+    full[columns, rows] = packed
+    return full
+
+
+def as_floats(matrix: Matrix, precision: int) -> NDArray[np.float64]:
+    """Return ``2^-precision A`` as an (n, n) float64 array, rounded."""
+    n = matrix.n
+    drop = max(0, precision - 200)
+    packed = np.array([float(x >> drop) for x in matrix.lower()])
+    full = np.zeros((n, n))
+    full[np.tril_indices(n)] = np.ldexp(packed, drop - precision)
+    return full + np.tril(full, -1).T
+
+
+def cholesky_floats(a: NDArray[np.float64], scale: int) -> list[int] | None:
+    """Return the packed lower Cholesky factor of a float64 matrix in units of ``2^-scale``, None if not definite."""
+    try:
+        factor = np.linalg.cholesky(a)
+    except np.linalg.LinAlgError:
+        return None
+    packed = np.rint(np.ldexp(factor[np.tril_indices(len(a))], scale))
+    if not (np.abs(packed) < 2.0**62).all():
+        return None
+    return [int(x) for x in packed.astype(np.int64)]
+
+
+def cholesky_integers(a: Integers, unit: int, bits: int) -> Integers | None:
+    """Return the lower factor, in units of ``2^-bits``, of ``2^-unit a`` in fixed point; None if not definite."""
+    shift = 2 * bits - unit
+    work = a << shift if shift >= 0 else a >> -shift
+    n = len(work)
+    factor = np.zeros((n, n), dtype=object)
+    for k in range(n):
+        if work[k, k] <= 0:
+            return None
+        pivot = isqrt(work[k, k])
+        if pivot == 0:
+            return None
+        column = work[k + 1 :, k] // pivot
+        factor[k, k] = pivot
+        factor[k + 1 :, k] = column
+        work[k + 1 :, k + 1 :] -= np.outer(column, column)
+    return factor
+
+
+def packed_lower(factor: Integers, drop: int) -> list[int]:
+    """Return a factor's packed lower triangle with its last ``drop`` bits rounded away."""
+    packed = factor[np.tril_indices(len(factor))]
+    return list(packed if drop <= 0 else (packed + (1 << (drop - 1))) >> drop)
+
+
+def inverse_iterate(factor: Integers, bits: int, v: Integers) -> Integers:
+    """Return ``(LLᵀ)⁻¹ v``, rescaled to integers of about ``bits`` bits."""
+    x = v.copy()
+    n = len(x)
+    for k in range(n):
+        x[k] = ((x[k] << bits) - (factor[k, :k] @ x[:k] if k else 0)) // factor[k, k]
+    for k in reversed(range(n)):
+        x[k] = ((x[k] << bits) - (factor[k + 1 :, k] @ x[k + 1 :] if k + 1 < n else 0)) // factor[k, k]
+    excess = max(abs(k) for k in x).bit_length() - bits
+    return x >> excess if excess > 0 else x << -excess
