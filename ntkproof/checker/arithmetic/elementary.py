@@ -202,7 +202,7 @@ def _leg(m: int, e: int, bits: int) -> tuple[int, list[int]]:
 
     asin and acos are monotone in that leg, so the two ends enclose them.
     """
-    if m.bit_length() + e > 1:  # |x| >= 2; also keeps the shift below short
+    if m and m.bit_length() + e > 1:  # |x| >= 2; also keeps the shift below short
         raise ValueError("asin and acos need an argument in [-1, 1]")
     if e > 0:
         m, e = m << e, 0
