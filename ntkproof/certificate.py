@@ -182,9 +182,7 @@ def _strict_json(text: str) -> Any:
         raise Malformed("nested too deeply") from None
 
 
-def _fields(
-    raw: Any, where: str, required: tuple[str, ...], optional: tuple[str, ...] = ()
-) -> dict[str, Any]:
+def _fields(raw: Any, where: str, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise Malformed(f"{where}: expected an object")
     for key in raw:
@@ -264,9 +262,7 @@ def _floats(raw: Any, where: str, dimensions: int, folder: Path | None) -> NDArr
 
 def _step(raw: Any, where: str, folder: Path | None) -> Step:
     top = _fields(raw, where, ("id", "rule", "uses", "args", "witness", "claim"))
-    args = _fields(
-        top["args"], f"{where}.args", (), tuple(top["args"]) if isinstance(top["args"], dict) else ()
-    )
+    args = _fields(top["args"], f"{where}.args", (), tuple(top["args"]) if isinstance(top["args"], dict) else ())
     for name, value in args.items():
         _identifier(name, f"{where}.args")
         if type(value) is not int and not isinstance(value, str):
@@ -315,9 +311,7 @@ def _array(raw: Any, where: str, folder: Path | None) -> Array:
     for length in shape:
         size *= max(length, 0)
     if not 1 <= len(shape) <= 2 or not 0 < size <= MAX_ARRAY:
-        raise Malformed(
-            f"{where}.shape: expected one or two positive lengths, at most {MAX_ARRAY} bytes in all"
-        )
+        raise Malformed(f"{where}.shape: expected one or two positive lengths, at most {MAX_ARRAY} bytes in all")
     if not isinstance(top["sha256"], str) or not _SHA256.fullmatch(top["sha256"]):
         raise Malformed(f"{where}.sha256: expected 64 lower-case hexadecimal digits")
     if stored:
@@ -378,9 +372,7 @@ def write(certificate: Certificate, path: Path | str) -> list[Path]:
     arrays = dict(_arrays(certificate))
     inline = sum(len(array.data) for array in arrays.values()) <= INLINE
     if not inline and not _FILE_NAME.fullmatch(stem):
-        raise InputError(
-            f"{path}: {stem!r} cannot name sidecar files; use letters, digits, '_', '.', '+', '-'"
-        )
+        raise InputError(f"{path}: {stem!r} cannot name sidecar files; use letters, digits, '_', '.', '+', '-'")
     names = {} if inline else {where: f"{stem}.{where}.bin" for where in arrays}
     contents = {path.parent / name: arrays[where].data for where, name in names.items()}
     contents[path] = to_json(certificate, names).encode()

@@ -52,9 +52,7 @@ def exact(value: int | float | str | Fraction) -> Fraction:
         return value
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise InputError(f"not a number: {value!r}")
-    return parse_decimal(
-        value if isinstance(value, str) else repr(value).replace("e+", "e").replace("e-0", "e-")
-    )
+    return parse_decimal(value if isinstance(value, str) else repr(value).replace("e+", "e").replace("e-0", "e-"))
 
 
 def decimal(value: Fraction) -> str:
@@ -101,9 +99,7 @@ class Dataset:
         if n == 1:
             raise InputError("the dataset has one row; at least two are needed")
         if n > MAX_ROWS or d > MAX_COLUMNS:
-            raise InputError(
-                f"the dataset is {n} x {d}; the limits are {MAX_ROWS} rows and {MAX_COLUMNS} columns"
-            )
+            raise InputError(f"the dataset is {n} x {d}; the limits are {MAX_ROWS} rows and {MAX_COLUMNS} columns")
         object.__setattr__(self, "inputs", inputs)
         if self.targets is not None:
             targets = _float64(self.targets, "targets", 1)
@@ -159,10 +155,8 @@ def _float64(array: Any, name: str, dimensions: int) -> NDArray[np.float64]:
     if raw.dtype.kind == "f" and raw.dtype.itemsize > 8 and not (values.astype(raw.dtype) == raw).all():
         raise InputError(f"{name} of type {raw.dtype} do not fit float64 exactly")
     if raw.dtype.kind in "iu":
-        large = np.abs(values) > 2.0**53
-        if any(
-            int(integer) != int(number) for integer, number in zip(raw[large], values[large], strict=True)
-        ):
+        large = np.abs(values) >= 2.0**53
+        if any(int(integer) != int(number) for integer, number in zip(raw[large], values[large], strict=True)):
             raise InputError(f"{name} contain integers that do not fit float64 exactly")
     values.setflags(write=False)
     return values
@@ -270,6 +264,4 @@ class Problem:
         if self.kernel not in KERNELS:
             raise InputError(f"unknown kernel {self.kernel!r}; there are {', '.join(KERNELS)}")
         if self.kernel == "nngp" and self.network.train != "all":
-            raise InputError(
-                "the nngp kernel does not depend on what is trained; leave train out (train=all)"
-            )
+            raise InputError("the nngp kernel does not depend on what is trained; leave train out (train=all)")

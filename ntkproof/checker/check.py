@@ -14,7 +14,7 @@ from typing import Any
 
 from ntkproof.certificate import Certificate, Malformed, Step, parse, read
 from ntkproof.checker.arithmetic import Arithmetic, Tick, arithmetic
-from ntkproof.checker.claims import Rejection, parse_claim, to_fields
+from ntkproof.checker.claims import Claim, Rejection, parse_claim, to_fields
 from ntkproof.checker.rules import RULES
 from ntkproof.checker.rules.rule import Proved, Setting
 
@@ -105,6 +105,9 @@ def check(
             needed=error.needed,
             derived=error.derived,
         )
+    except Exception as error:  # the default is to reject: a proof the checker stumbles over is not accepted
+        failure = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+        return Verdict("invalid", None, (), about, where.step, where.rule, "checker-failed", failure)
     trusts = f"arithmetic ({numbers.name}): {numbers.trusts}"
     return Verdict(
         "holey" if proved.assumed else "valid",
@@ -126,9 +129,7 @@ def _replay(certificate: Certificate, numbers: Arithmetic, tick: Tick, where: _W
     where.step = where.rule = ""
     stated = parse_claim(certificate.conclusion)
     if stated.kind not in CONCLUSIONS:
-        raise Rejection(
-            "bad-conclusion", f"a conclusion is one of {', '.join(CONCLUSIONS)}, not {stated.kind}"
-        )
+        raise Rejection("bad-conclusion", f"a conclusion is one of {', '.join(CONCLUSIONS)}, not {stated.kind}")
     if certificate.conclusion_step not in where.proved:
         raise Rejection(
             "bad-conclusion",
@@ -142,7 +143,7 @@ def _replay(certificate: Certificate, numbers: Arithmetic, tick: Tick, where: _W
             stated.kind,
             proved.claim.kind,
         )
-    proved.claim.supports(stated)
+    _follows(proved.claim, stated)
     return Proved(stated, None, proved.assumptions, proved.assumed)
 
 
@@ -156,17 +157,19 @@ def _accept(step: Step, proved: Mapping[str, Proved], setting: Setting) -> Prove
     premises = tuple(proved[name] for name in step.uses)
     stated = parse_claim(step.claim)
     derived = rule.derive(setting, rule.inputs(step, premises, stated))
-    if type(derived.claim) is not type(stated):
-        raise Rejection(
-            "bad-claim", "the rule derives another kind of claim", stated.kind, derived.claim.kind
-        )
-    derived.claim.supports(stated)
+    _follows(derived.claim, stated)
     return Proved(
         stated,
         derived.matrix,
         derived.assumptions.union(*(premise.assumptions for premise in premises)),
         derived.assumed or any(premise.assumed for premise in premises),
     )
+
+
+def _follows(derived: Claim, stated: Any) -> None:
+    if type(derived) is not type(stated):
+        raise Rejection("bad-claim", "the stated claim is of another kind", stated.kind, derived.kind)
+    derived.supports(stated)
 
 
 def _describe(certificate: Certificate) -> dict[str, Any]:

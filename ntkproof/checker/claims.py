@@ -106,9 +106,7 @@ Claim = Enclosure | EigenvalueBound | LambdaMin | OperatorNorm
 
 def _same(name: str, stated: object, derived: object) -> None:
     if stated != derived:
-        raise Rejection(
-            "claim-differs", f"the stated {name} is not the derived one", str(stated), str(derived)
-        )
+        raise Rejection("claim-differs", f"the stated {name} is not the derived one", str(stated), str(derived))
 
 
 def _at_most(name: str, small: Fraction, large: Fraction) -> None:
@@ -142,9 +140,7 @@ def parse_claim(raw: Mapping[str, Any]) -> Claim:
     """
     kind = raw.get("kind")
     if not isinstance(kind, str) or kind not in _READERS:
-        raise Rejection(
-            "bad-claim", f"unknown kind of claim {str(kind)[:60]!r}; there are {', '.join(_READERS)}"
-        )
+        raise Rejection("bad-claim", f"unknown kind of claim {str(kind)[:60]!r}; there are {', '.join(_READERS)}")
     return _READERS[kind](_Fields(raw))
 
 
@@ -191,9 +187,7 @@ class _Fields:
 
 
 def _enclosure(fields: _Fields) -> Claim:
-    claim = Enclosure(
-        fields.choice("matrix", MATRICES), fields.integer("precision"), fields.integer("radius")
-    )
+    claim = Enclosure(fields.choice("matrix", MATRICES), fields.integer("precision"), fields.integer("radius"))
     fields.done()
     return claim
 

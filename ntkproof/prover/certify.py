@@ -224,9 +224,7 @@ def _bounds(draft: Draft, enclosure: Enclosure, gap: float) -> int | None:
     return None if upper.value - lower.value <= Fraction(gap) * upper.value else 2 * p
 
 
-def _refine(
-    matrix: Any, p: int, radius: int, start: NDArray[np.float64]
-) -> tuple[Fraction, list[int]] | None:
+def _refine(matrix: Any, p: int, radius: int, start: NDArray[np.float64]) -> tuple[Fraction, list[int]] | None:
     """Return the smallest eigenvalue and its vector by inverse iteration in fixed point; None if not resolved."""
     integers, bits = factor.as_integers(matrix), p + 32
     lower = factor.cholesky_integers(integers, p, bits)
@@ -320,9 +318,7 @@ def _operator_norm(draft: Draft, gap: float) -> Certificate:
         raise InputError(f"no factor of the shifted Gram matrix at gap {gap}; ask for a larger --gap")
     vector = [round(float(x) * 2**50) for x in vectors[:, -1]]
     args = {"eigenvalue": "max"}
-    lower = draft.derive(
-        "lower", "rayleigh_bound", ("inputs",), args, {"vector": Array.from_integers(vector)}, weaken
-    )
+    lower = draft.derive("lower", "rayleigh_bound", ("inputs",), args, {"vector": Array.from_integers(vector)}, weaken)
     upper = draft.derive(
         "upper",
         "psd_bound",
@@ -334,9 +330,7 @@ def _operator_norm(draft: Draft, gap: float) -> Certificate:
     unit = lower.value * relative
 
     def outward(claim: OperatorNorm) -> Claim:
-        return OperatorNorm(
-            round_decimal(claim.lower, unit, up=False), round_decimal(claim.upper, unit, up=True)
-        )
+        return OperatorNorm(round_decimal(claim.lower, unit, up=False), round_decimal(claim.upper, unit, up=True))
 
     draft.derive("norm", "operator_norm", ("lower", "upper"), weaken=outward)
     return draft.certificate()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,6 +23,9 @@ class Matrix(Protocol):
     def entry(self, i: int, j: int) -> int:
         """Entry ``(i, j)``."""
 
+    def lower(self) -> Iterator[int]:
+        """The lower triangle, row by row."""
+
 
 class Arithmetic(Protocol):
     """What the rules ask of an arithmetic; every answer is exact or a proved enclosure."""
@@ -30,17 +33,13 @@ class Arithmetic(Protocol):
     name: str
     trusts: str
 
-    def enclose_kernel(
-        self, problem: Problem, precision: int, working: int, tick: Tick
-    ) -> tuple[Matrix, int]:
+    def enclose_kernel(self, problem: Problem, precision: int, working: int, tick: Tick) -> tuple[Matrix, int]:
         """Return integers ``A`` and ``ρ`` with ``‖H − 2^-precision A‖ ≤ 2^-precision ρ``, from ``working`` bits."""
 
     def gram(self, inputs: NDArray[np.float64], exponent: int) -> Matrix:
         """Return the exact integer matrix ``4^-exponent XXᵀ``."""
 
-    def residual_norm(
-        self, matrix: Matrix, shift: int, sign: int, e: int, witness: tuple[int, bytes], f: int
-    ) -> int:
+    def residual_norm(self, matrix: Matrix, shift: int, sign: int, e: int, witness: tuple[int, bytes], f: int) -> int:
         """Return ``max_i Σ_j |2^e sign (A_ij − shift δ_ij) − 2^f (ΛΛᵀ)_ij|``, Λ given as (width, packed bytes)."""
 
     def quadratic_form(self, matrix: Matrix, v: list[int]) -> int:

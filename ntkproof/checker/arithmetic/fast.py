@@ -99,18 +99,14 @@ class Fast:
         numbers = ArbNumbers()
         inputs = self.gram(problem.dataset.inputs, problem.dataset.exponent)
         with flint.ctx.workprec(working):
-            packed, radius = enclose_entries(
-                problem, inputs, numbers, lambda x: numbers.quantise(x, precision), tick
-            )
+            packed, radius = enclose_entries(problem, inputs, numbers, lambda x: numbers.quantise(x, precision), tick)
         return slices.Symmetric.from_lower(inputs.n, packed), radius
 
     def gram(self, inputs: NDArray[np.float64], exponent: int) -> slices.Symmetric:
         """Return the exact integer Gram matrix of the rows."""
         return slices.gram(inputs, exponent)
 
-    def residual_norm(
-        self, matrix: Any, shift: int, sign: int, e: int, witness: tuple[int, bytes], f: int
-    ) -> int:
+    def residual_norm(self, matrix: Any, shift: int, sign: int, e: int, witness: tuple[int, bytes], f: int) -> int:
         """Return the norm of the residual of a witness (an upper bound if it does not fit 62 bits)."""
         triangle = slices.Triangular.from_bytes(matrix.n, *witness)
         return slices.residual_norm(matrix, shift, sign, e, triangle, f)

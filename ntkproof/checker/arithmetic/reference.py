@@ -20,15 +20,11 @@ class Reference:
     name = "reference"
     trusts = "CPython integers; mpmath interval + - * / sqrt"
 
-    def enclose_kernel(
-        self, problem: Problem, precision: int, working: int, tick: Tick
-    ) -> tuple[exact.Symmetric, int]:
+    def enclose_kernel(self, problem: Problem, precision: int, working: int, tick: Tick) -> tuple[exact.Symmetric, int]:
         """Enclose the kernel's Gram matrix with intervals of ``working`` bits."""
         numbers = Intervals(working)
         inputs = self.gram(problem.dataset.inputs, problem.dataset.exponent)
-        packed, radius = enclose_entries(
-            problem, inputs, numbers, lambda x: numbers.quantise(x, precision), tick
-        )
+        packed, radius = enclose_entries(problem, inputs, numbers, lambda x: numbers.quantise(x, precision), tick)
         return exact.Symmetric.from_lower(inputs.n, packed), radius
 
     def gram(self, inputs: NDArray[np.float64], exponent: int) -> exact.Symmetric:

@@ -163,9 +163,7 @@ class _Words:
             raise OverflowError("a word of the accumulator could reach 2^62")
         self.words[k] += part.values * factor
 
-    def add_product(
-        self, left: tuple[Slice, ...], right: tuple[Slice, ...], sign: int, position: int
-    ) -> None:
+    def add_product(self, left: tuple[Slice, ...], right: tuple[Slice, ...], sign: int, position: int) -> None:
         """Add sign * 2^position * L R^T, L and R given by float64 slices of the same width."""
         for p, a in enumerate(left):
             for q, b in enumerate(right):

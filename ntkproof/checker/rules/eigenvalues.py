@@ -9,23 +9,21 @@ from __future__ import annotations
 from fractions import Fraction
 from math import floor, isqrt
 
+from ntkproof.checker.arithmetic import Matrix
 from ntkproof.checker.claims import EigenvalueBound, Enclosure, LambdaMin, OperatorNorm, Rejection
 from ntkproof.checker.rules.rule import Derived, Inputs, Proved, Rule, Setting
 
 
-def _premise(premise: Proved) -> tuple[Enclosure, Fraction]:
+def _premise(premise: Proved) -> tuple[Enclosure, Matrix, Fraction]:
     if not isinstance(premise.claim, Enclosure) or premise.matrix is None:
-        raise Rejection("bad-premises", "the enclosure holds no matrix")
-    return premise.claim, Fraction(2) ** -premise.claim.precision
+        raise Rejection("bad-premises", "the premise is not an enclosure that holds a matrix")
+    return premise.claim, premise.matrix, Fraction(2) ** -premise.claim.precision
 
 
 def _psd_bound(setting: Setting, step: Inputs) -> Derived:
     """``λ_min(M) ≥ shift − …`` (eigenvalue ``min``) or ``λ_max(M) ≤ shift + …`` (``max``) from the witness Λ."""
-    premise = step.premises[0]
-    claim, unit = _premise(premise)
-    matrix, p, q = premise.matrix, claim.precision, step.integers["scale"]
-    if matrix is None:
-        raise Rejection("bad-premises", "the enclosure holds no matrix")
+    claim, matrix, unit = _premise(step.premises[0])
+    p, q = claim.precision, step.integers["scale"]
     triangle = step.witness["factor"]
     expected = matrix.n * (matrix.n + 1) // 2
     if triangle.shape != (expected,):
@@ -41,25 +39,20 @@ def _psd_bound(setting: Setting, step: Inputs) -> Derived:
     residual = setting.arithmetic.residual_norm(matrix, shift, sign, e, (triangle.width, triangle.data), f)
     slack = Fraction(residual, 2**e) + claim.radius
     side = "lower" if sign == 1 else "upper"
-    return Derived(
-        EigenvalueBound(claim.matrix, step.names["eigenvalue"], side, (shift - sign * slack) * unit)
-    )
+    return Derived(EigenvalueBound(claim.matrix, step.names["eigenvalue"], side, (shift - sign * slack) * unit))
 
 
 def _rayleigh_bound(setting: Setting, step: Inputs) -> Derived:
     """``λ_min(M) ≤ vᵀMv/vᵀv ≤ λ_max(M)`` for the integer vector ``v``."""
-    premise = step.premises[0]
-    claim, unit = _premise(premise)
-    if premise.matrix is None:
-        raise Rejection("bad-premises", "the enclosure holds no matrix")
+    claim, matrix, unit = _premise(step.premises[0])
     v = step.witness["vector"].integers()
-    if len(v) != premise.matrix.n:
-        raise Rejection("bad-witness", "the vector has the wrong length", str(premise.matrix.n), str(len(v)))
+    if len(v) != matrix.n:
+        raise Rejection("bad-witness", "the vector has the wrong length", str(matrix.n), str(len(v)))
     square = sum(x * x for x in v)
     if square == 0:
         raise Rejection("bad-witness", "the vector is zero")
     sign = 1 if step.names["eigenvalue"] == "min" else -1
-    quotient = Fraction(setting.arithmetic.quadratic_form(premise.matrix, v), square) + sign * claim.radius
+    quotient = Fraction(setting.arithmetic.quadratic_form(matrix, v), square) + sign * claim.radius
     side = "upper" if sign == 1 else "lower"
     return Derived(EigenvalueBound(claim.matrix, step.names["eigenvalue"], side, quotient * unit))
 

@@ -23,12 +23,8 @@ def _inputs_enclosure(setting: Setting, step: Inputs) -> Derived:
     """``XXᵀ`` (side ``rows``) or ``XᵀX`` (side ``columns``), exactly: ``λ_max`` of either is ``‖X‖²``."""
     dataset = setting.problem.dataset
     inputs = dataset.inputs if step.names["side"] == "rows" else dataset.inputs.T.copy()
-    return Derived(
-        Enclosure("inputs", -2 * dataset.exponent, 0), setting.arithmetic.gram(inputs, dataset.exponent)
-    )
+    return Derived(Enclosure("inputs", -2 * dataset.exponent, 0), setting.arithmetic.gram(inputs, dataset.exponent))
 
 
-kernel_enclosure = Rule(
-    _kernel_enclosure, integers={"precision": (30, 4096), "working_precision": (30, 8192)}
-)
+kernel_enclosure = Rule(_kernel_enclosure, integers={"precision": (30, 4096), "working_precision": (30, 8192)})
 inputs_enclosure = Rule(_inputs_enclosure, names={"side": ("rows", "columns")})

@@ -66,7 +66,7 @@ def _null_vector(setting: Setting, step: Inputs) -> Derived:
         columns = [sum(v[i] * rows[i][k] for i in support) for k in range(problem.dataset.d)]
         if problem.network.beta != 0:
             columns.append(sum(v))
-        sums = dict(enumerate(columns))
+        sums: dict[object, int] = dict(enumerate(columns))
     else:
         sums = _orbit_sums(problem, rows, v, support)
     for where, total in sums.items():
@@ -77,9 +77,7 @@ def _null_vector(setting: Setting, step: Inputs) -> Derived:
     return Derived(LambdaMin(Fraction(0), Fraction(0), support))
 
 
-def _orbit_sums(
-    problem: Problem, rows: list[Row], v: list[int], support: tuple[int, ...]
-) -> dict[object, int]:
+def _orbit_sums(problem: Problem, rows: list[Row], v: list[int], support: tuple[int, ...]) -> dict[object, int]:
     sums: dict[object, int] = {}
     first: dict[Row, int] = {}
     for i in support:

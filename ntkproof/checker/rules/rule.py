@@ -96,9 +96,7 @@ class Rule:
             raise Rejection("bad-premises", "the rule uses other kinds of claims", expected, found)
         for name in self.witness:
             if step.witness[name].dtype == "float64" or len(step.witness[name].shape) != 1:
-                raise Rejection(
-                    "bad-witness", f"the witness {name} must be a one-dimensional array of integers"
-                )
+                raise Rejection("bad-witness", f"the witness {name} must be a one-dimensional array of integers")
         return Inputs(
             premises,
             {name: _integer(name, step.args[name], *bounds) for name, bounds in self.integers.items()},
@@ -122,9 +120,7 @@ def _integer(name: str, value: Any, least: int, largest: int) -> int:
     if type(value) is not int:
         raise Rejection("bad-argument", f"the argument {name} must be an integer")
     if not least <= value <= largest:
-        raise Rejection(
-            "bad-argument", f"the argument {name} is out of range", f"{least} to {largest}", str(value)
-        )
+        raise Rejection("bad-argument", f"the argument {name} is out of range", f"{least} to {largest}", str(value))
     return value
 
 

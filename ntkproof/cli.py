@@ -1,0 +1,246 @@
+"""The command line: ``certify``, ``check``, ``datasets``.
+
+Exit codes: 0 done, or every certificate valid; 3 holey; 1 invalid; 2 malformed input or wrong usage; 130
+interrupted.  Errors are one line on stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+import ntkproof
+from ntkproof.certificate import SUFFIX, write
+from ntkproof.checker import Verdict, check
+from ntkproof.checker.arithmetic import Tick
+from ntkproof.datasets import describe, load, prepare
+from ntkproof.problem import Dataset, InputError, Network
+from ntkproof.prover.certify import DEFAULT_GAP, STATEMENTS, certify
+
+ENGINES = ("fast", "reference")
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+engine_option = click.option(
+    "--engine", type=click.Choice(ENGINES), default="fast", show_default=True, help="The arithmetic."
+)
+
+
+def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the argument DATA and the options that say how to read and prepare it."""
+    options = [
+        click.argument("data"),
+        click.option("--target", help="Target column of a CSV, NPY or NPZ file: a name or an index."),
+        click.option("--drop-duplicates", is_flag=True, help="Keep the first of equal rows."),
+        click.option("--rows", type=int, help="Keep the first N rows after a seeded shuffle."),
+        click.option("--shuffle-seed", type=int, default=0, show_default=True, help="Seed of that shuffle."),
+        click.option("--drop-constant-columns", is_flag=True, help="Drop columns whose entries are all equal."),
+        click.option("--standardize", is_flag=True, help="Columns to mean 0 and standard deviation 1."),
+        click.option("--normalize", is_flag=True, help="Rows to Euclidean norm 1 (up to rounding)."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def network_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that define the network and the kernel."""
+    options = [
+        click.option("--activation", default="relu", show_default=True, help="relu, leaky_relu(slope), erf, …"),
+        click.option("--depth", type=int, default=1, show_default=True, help="Number of hidden layers, 1 to 10."),
+        click.option("--train", default="all", show_default=True, help="hidden, output, both (depth 1) or all."),
+        click.option("--kernel", default="ntk", show_default=True, help="ntk or nngp."),
+        click.option("--bias", default="0", show_default=True, help="Bias scale β, a decimal."),
+        click.option("--weight-std", default="1", show_default=True, help="Weight scale σ_w, a decimal."),
+        click.option("--input-scale", default="1", show_default=True, help="1 or fan-in."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def read_data(options: dict[str, Any]) -> Dataset:
+    """Load and prepare the dataset that the data options name, taking them out of ``options``."""
+    dataset = load(options.pop("data"), target=options.pop("target"))
+    return prepare(
+        dataset,
+        drop_duplicates=options.pop("drop_duplicates"),
+        rows=options.pop("rows"),
+        shuffle_seed=options.pop("shuffle_seed"),
+        drop_constant=options.pop("drop_constant_columns"),
+        standardize=options.pop("standardize"),
+        normalize=options.pop("normalize"),
+    )
+
+
+def read_network(options: dict[str, Any]) -> Network:
+    """Build the network that the network options describe, taking them out of ``options``."""
+    return Network(
+        activation=options.pop("activation"),
+        depth=options.pop("depth"),
+        train=options.pop("train"),
+        bias=options.pop("bias"),
+        weight_std=options.pop("weight_std"),
+        input_scale=options.pop("input_scale"),
+    )
+
+
+@contextmanager
+def progress(what: str, shown: bool) -> Iterator[Tick]:
+    """Yield a callback that draws a progress bar on stderr when it is a terminal."""
+    console = Console(stderr=True)
+    if not (shown and console.is_terminal):
+        yield lambda done, total: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+@click.version_option(ntkproof.__version__, prog_name="ntkproof")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Prove, and check, statements about the Neural Tangent Kernel of a dataset and a network."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@cli.command("certify")
+@data_options
+@network_options
+@click.option("--statement", type=click.Choice(STATEMENTS), default="lambda-min", show_default=True)
+@click.option("--gap", type=float, default=DEFAULT_GAP, show_default=True, help="Relative width wanted.")
+@engine_option
+@click.option("-o", "--output", type=Path, help=f"The certificate to write [default: DATA{SUFFIX}].")
+@json_option
+def certify_command(
+    kernel: str, statement: str, gap: float, engine: str, output: Path | None, as_json: bool, **options: Any
+) -> None:
+    """Prove a statement about DATA (a CSV, NPY or NPZ file, or a named set) and write the certificate."""
+    path = output or Path(Path(options["data"]).stem + SUFFIX)
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: the directory {path.parent} does not exist")
+    if path.is_dir():
+        raise InputError(f"{path}: is a directory")
+    started = time.perf_counter()
+    dataset, network = read_data(options), read_network(options)
+    with progress("enclosing", not as_json) as tick:
+        certificate = certify(dataset, network, kernel=kernel, statement=statement, engine=engine, gap=gap, tick=tick)
+    files = write(certificate, path)
+    seconds = time.perf_counter() - started
+    conclusion = dict(certificate.conclusion)
+    if as_json:
+        report = {"certificate": str(path), "files": [str(f) for f in files], "conclusion": conclusion}
+        click.echo(json.dumps({**report, "sha256": dataset.sha256, "seconds": round(seconds, 3)}))
+        return
+    click.echo(f"{path}: {describe_conclusion(conclusion)}  ({dataset.n} x {dataset.d}, {seconds:.2f} s)")
+
+
+def describe_conclusion(conclusion: dict[str, Any]) -> str:
+    """Return one line that says what a conclusion claims."""
+    kind = conclusion.get("kind")
+    if kind == "lambda_min" and conclusion.get("null_rows"):
+        rows = conclusion["null_rows"]
+        named = ", ".join(str(k) for k in rows[:8]) + (", …" if len(rows) > 8 else "")
+        return f"λ_min = 0: the Gram matrix is singular, a null vector lives on rows {named} (counted from 0)"
+    names = {"lambda_min": "λ_min", "operator_norm": "‖X‖"}
+    return f"{names.get(str(kind), str(kind))} in [{conclusion.get('lower')}, {conclusion.get('upper')}]"
+
+
+@cli.command("check")
+@click.argument("files", nargs=-1, required=True, type=Path)
+@engine_option
+@json_option
+def check_command(files: tuple[Path, ...], engine: str, as_json: bool) -> None:
+    """Check certificates: replay every step and accept or reject.
+
+    Exit code 0 valid, 3 holey, 1 invalid, 2 malformed; of several files the last of these in this order.
+    """
+    severity = [0, 3, 1, 2]
+    worst = 0
+    for path in files:
+        with progress(str(path), not as_json) as tick:
+            verdict = check(path, engine=engine, tick=tick)
+        click.echo(json.dumps(verdict_fields(path, verdict)) if as_json else describe_verdict(path, verdict))
+        worst = max(worst, severity.index(verdict.exit_code))
+    sys.exit(severity[worst])
+
+
+def verdict_fields(path: Path, verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as JSON fields; those that say where a proof fails only when it does."""
+    fields: dict[str, Any] = {"file": str(path), "verdict": verdict.verdict, "conclusion": verdict.conclusion}
+    fields |= {"assumptions": list(verdict.assumptions), "problem": verdict.problem}
+    if verdict.conclusion is None:
+        for name in ("step", "rule", "code", "reason", "needed", "derived"):
+            fields[name] = getattr(verdict, name)
+    return fields
+
+
+def describe_verdict(path: Path, verdict: Verdict) -> str:
+    """Return a verdict in a few lines for people."""
+    if verdict.conclusion is None:
+        place = f" step {verdict.step} ({verdict.rule}):" if verdict.step else ""
+        detail = f" [needed {verdict.needed}; derived {verdict.derived}]" if verdict.needed else ""
+        return f"{path}: {verdict.verdict.upper()}:{place} {verdict.reason}{detail}"
+    about = verdict.problem or {}
+    lines = [
+        f"{path}: {verdict.verdict}: {describe_conclusion(dict(verdict.conclusion))}",
+        f"  data: {about['rows']} x {about['columns']}, sha256 {about['sha256'][:16]}… ({about['label'] or 'no label'})",
+        f"  network: {about['kernel']}, {about['activation']}, depth {about['depth']}, train {about['train']}, "
+        f"σ_w {about['weight_std']}, β {about['bias']}, input scale {about['input_scale']}",
+    ]
+    return "\n".join([*lines, *(f"  rests on: {assumption}" for assumption in verdict.assumptions)])
+
+
+@cli.command("datasets")
+@json_option
+def datasets_command(as_json: bool) -> None:
+    """List the named datasets."""
+    facts = describe()
+    if as_json:
+        for fact in facts:
+            click.echo(json.dumps(fact))
+        return
+    click.echo(f"{'name':15}{'rows':>6}{'columns':>9}  {'targets':14}{'equal pairs':>12}{'constant columns':>18}")
+    for fact in facts:
+        numbers = (
+            "?" if fact[key] is None else fact[key]
+            for key in ("rows", "columns", "duplicate_pairs", "constant_columns")
+        )
+        rows, columns, pairs, constant = numbers
+        click.echo(f"{fact['name']:15}{rows:>6}{columns:>9}  {fact['targets']:14}{pairs:>12}{constant:>18}")
+    if not all(fact["available"] for fact in facts):
+        click.echo("the named sets need scikit-learn: pip install 'ntkproof[data]'", err=True)
+
+
+def main() -> NoReturn:
+    """Run the command line; every error is one line on stderr."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        fail("interrupted; nothing half-written", 130)
+    except click.ClickException as error:
+        fail(error.format_message())
+    except InputError as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        fail("interrupted; nothing half-written", 130)
+    except MemoryError:
+        fail("out of memory")
+    sys.exit(0)
+
+
+def fail(message: str, code: int = 2) -> NoReturn:
+    """Print one line on stderr and exit."""
+    print("ntkproof: error: " + " ".join(message.split()), file=sys.stderr)
+    sys.exit(code)

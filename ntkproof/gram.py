@@ -1,0 +1,85 @@
+"""Entrywise enclosures of a kernel's Gram matrix, for use outside a proof."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import inf, nextafter
+from typing import Any
+
+import flint
+import mpmath
+import numpy as np
+from mpmath.libmp import from_man_exp
+from numpy.typing import NDArray
+
+from ntkproof.checker.arithmetic import exact, slices
+from ntkproof.checker.arithmetic.fast import ArbNumbers
+from ntkproof.checker.arithmetic.interval import Intervals
+from ntkproof.checker.kernels import enclose_entries
+from ntkproof.problem import Dataset, InputError, Network, Problem
+
+_GUARD = 40
+
+
+def enclose_gram(
+    X: Dataset | NDArray[np.float64],
+    network: Network,
+    *,
+    kernel: str = "ntk",
+    precision: int = 53,
+    engine: str = "fast",
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Enclose every entry of the analytic Gram matrix: ``|H_ij − midpoint_ij| ≤ radius_ij``, proved.
+
+    Args:
+        X: a `Dataset` or inputs of shape (n, d), taken as exact numbers.
+        network: the network.
+        kernel: ``ntk`` or ``nngp``.
+        precision: bits relative to the largest diagonal entry, 30 to 4096.
+        engine: ``fast`` (Arb) or ``reference`` (mpmath intervals).
+
+    Returns:
+        midpoint: shape (n, n); float64 for a precision up to 53, beyond that an object array of ``mpmath.mpf``.
+        radius: shape (n, n), float64, rounded up.
+
+    Raises:
+        InputError: unusable inputs, or a precision out of range.
+    """
+    dataset = X if isinstance(X, Dataset) else Dataset(X)
+    problem = Problem(dataset, network, kernel)
+    if type(precision) is not int or not 30 <= precision <= 4096:
+        raise InputError(f"the precision must be an integer from 30 to 4096 bits, not {precision!r}")
+    if engine not in ("fast", "reference"):
+        raise InputError(f"unknown engine {engine!r}; there are reference, fast")
+    lower, p = _enclosures(problem, precision, engine)
+    n = dataset.n
+    midpoint = np.empty((n, n), dtype=np.float64 if precision <= 53 else object)
+    radius = np.empty((n, n))
+    for (i, j), (middle, spread) in zip(((i, j) for i in range(n) for j in range(i + 1)), lower, strict=True):
+        if precision <= 53:
+            midpoint[i, j] = midpoint[j, i] = shown = float(Fraction(middle, 2**p))
+            error = Fraction(spread, 2**p) + abs(Fraction(middle, 2**p) - Fraction(shown))
+        else:
+            midpoint[i, j] = midpoint[j, i] = mpmath.mp.make_mpf(from_man_exp(middle, -p))
+            error = Fraction(spread, 2**p)
+        radius[i, j] = radius[j, i] = nextafter(float(error), inf) if error else 0.0
+    return midpoint, radius
+
+
+def _enclosures(problem: Problem, precision: int, engine: str) -> tuple[list[tuple[int, int]], int]:
+    """Return (A, ρ) of the lower triangle in units of ``2^-p``, and p: ``precision`` bits below the largest."""
+    inputs, exponent = problem.dataset.inputs, problem.dataset.exponent
+    found: list[Any] = []
+
+    def keep(x: Any) -> tuple[int, int]:
+        found.append(x)
+        return 0, 0
+
+    with flint.ctx.workprec(precision + _GUARD):
+        numbers = ArbNumbers() if engine == "fast" else Intervals(precision + _GUARD)
+        gram = (slices if engine == "fast" else exact).gram(inputs, exponent)
+        enclose_entries(problem, gram, numbers, keep, lambda done, total: None)
+        tiny = 4 * (precision + 1100)  # squares of the smallest float64 differ from 0 at this precision
+        largest = max(numbers.quantise(found[i * (i + 3) // 2], tiny)[0].bit_length() for i in range(gram.n))
+        p = max(precision + 4 + tiny - largest, 0)
+        return [numbers.quantise(x, p) for x in found], p

@@ -1,0 +1,75 @@
+"""A pytest plugin that collects certificates (``*.cert.json``) as tests.
+
+It does nothing unless a project asks for it: ``pytest --ntkproof``, or ``ntkproof_certificates = true`` in the ini
+file.  A certificate passes when its verdict is ``valid``; ``ntkproof_allow_holey = true`` lets ``holey`` pass too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the flag and the ini options."""
+    group = parser.getgroup("ntkproof")
+    group.addoption("--ntkproof", action="store_true", help="collect *.cert.json certificates as tests")
+    group.addoption("--ntkproof-engine", choices=("fast", "reference"), help="the arithmetic to check with")
+    parser.addini("ntkproof_certificates", "collect *.cert.json certificates as tests", type="bool", default=False)
+    parser.addini("ntkproof_engine", "the arithmetic to check with: fast or reference", default="fast")
+    parser.addini("ntkproof_allow_holey", "a proof that rests on assumptions passes", type="bool", default=False)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect a certificate if the project asked for it."""
+    config = parent.config
+    wanted = config.getoption("--ntkproof") or config.getini("ntkproof_certificates")
+    if wanted and file_path.name.endswith(".cert.json"):
+        collector: CertificateFile = CertificateFile.from_parent(parent, path=file_path)
+        return collector
+    return None
+
+
+class CertificateFile(pytest.File):
+    """A certificate file: one test."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Yield the one test."""
+        yield CertificateItem.from_parent(self, name="certificate")
+
+
+class CertificateItem(pytest.Item):
+    """The test that a certificate is valid."""
+
+    def runtest(self) -> None:
+        """Check the certificate."""
+        from ntkproof.checker import check  # imported only when a certificate is run
+
+        engine = self.config.getoption("--ntkproof-engine") or self.config.getini("ntkproof_engine")
+        verdict = check(self.path, engine=engine)
+        if verdict.valid or (verdict.verdict == "holey" and self.config.getini("ntkproof_allow_holey")):
+            return
+        raise CertificateError(verdict)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Show a rejected certificate in a few lines, anything else as pytest does."""
+        if isinstance(excinfo.value, CertificateError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        """Name the test by its file."""
+        return self.path, None, f"certificate {self.path.name}"
+
+
+class CertificateError(Exception):
+    """The certificate is not valid."""
+
+    def __init__(self, verdict: Any) -> None:
+        place = f"step {verdict.step} ({verdict.rule}): " if verdict.step else ""
+        detail = f"\n  needed:  {verdict.needed}\n  derived: {verdict.derived}" if verdict.needed else ""
+        assumed = "".join(f"\n  rests on: {text}" for text in verdict.assumptions)
+        super().__init__(f"{verdict.verdict}: {place}{verdict.reason}{detail}{assumed}")
