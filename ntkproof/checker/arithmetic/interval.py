@@ -1,8 +1,8 @@
 """Interval numbers of a fixed precision: the ``reference`` number context.
 
-Values are intervals of a private ``mpmath`` context. Of mpmath only ``+ - * /``, unary minus and rounding are used: its
-interval ``exp``, ``log`` and ``atan2`` are not rounded soundly. Everything else, ``sqrt`` and pi too, is computed here
-from `ntkproof.checker.arithmetic.elementary`, by monotonicity, and rounded outward.
+Values are intervals of a private ``mpmath`` context. Of mpmath only ``+ - * /``, unary minus and rounding
+are used: its interval ``exp``, ``log`` and ``atan2`` are not rounded soundly. Everything else, ``sqrt`` and pi
+too, is computed by `ntkproof.checker.arithmetic.elementary` at the ends, by monotonicity, and rounded outward.
 
 Why ``+ - * /`` are sound (read in ``mpmath/libmp/libmpi.py`` and ``libmpf.py`` of mpmath 1.3):
 

@@ -37,12 +37,9 @@ def ball(truth, bits, *points):
 
 def make(numbers, low, high):
     """An interval with these ends, made with the operations of the context alone."""
-    zero_to_one = numbers.nonnegative(numbers.asin(make_symmetric(numbers)))
-    zero_to_one = zero_to_one / numbers.rational(2)
-    unit_low, unit_high = numbers.endpoints(zero_to_one)
-    assert unit_low == 0
-    width = numbers.rational((high - low) / unit_high)
-    return numbers.rational(low) + zero_to_one * width
+    from_zero = numbers.nonnegative(make_symmetric(numbers))
+    width = numbers.rational((high - low) / numbers.endpoints(from_zero)[1])
+    return numbers.rational(low) + from_zero * width
 
 
 def make_symmetric(numbers):
@@ -177,7 +174,7 @@ def test_angle_of_boxes_in_every_position(bits):
     for (x_low, x_high), (y_low, y_high) in itertools.product(signed, spans):
         x, y = make(numbers, Fraction(x_low), Fraction(x_high)), make(numbers, Fraction(y_low), Fraction(y_high))
         low, high = numbers.endpoints(numbers.angle(x, y))
-        box = [sorted({end for end in numbers.endpoints(side)} | {Fraction(0)}) for side in (x, y)]
+        box = [sorted({*numbers.endpoints(side), Fraction(0)}) for side in (x, y)]
         sides = [
             [q for q in points if numbers.endpoints(side)[0] <= q <= numbers.endpoints(side)[1]]
             for points, side in zip(box, (x, y), strict=True)
