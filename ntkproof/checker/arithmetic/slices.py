@@ -163,6 +163,11 @@ class _Words:
             raise OverflowError("a word of the accumulator could reach 2^62")
         self.words[k] += part.values * factor
 
+    def add_slices(self, parts: tuple[Slice, ...], bits: int, sign: int, position: int) -> None:
+        """Add sign * 2^position * sum_t parts[t] 2^(bits t)."""
+        for t, part in enumerate(parts):
+            self.add(part, sign, position + bits * t)
+
     def add_product(self, left: tuple[Slice, ...], right: tuple[Slice, ...], sign: int, position: int) -> None:
         """Add sign * 2^position * L R^T, L and R given by float64 slices of the same width."""
         for p, a in enumerate(left):
@@ -218,27 +223,25 @@ def residual_norm(matrix: Symmetric, shift: int, sign: int, e: int, witness: Tri
     Never a bound, always the exact value.  OverflowError if a run-time exactness check fails.
     """
     exact.check_residual((matrix.n, witness.n), shift, sign, e, f)
-    bits = witness.bits
-    lift = bits * -(-max(f - e, 0) // bits)  # we sum |2^(lift+e-f) sign (A - shift I) - 2^lift W W^T|
-    if matrix.n << bits >= _WORD_LIMIT:
+    n, bits = matrix.n, witness.bits
+    if n << bits >= _WORD_LIMIT:
         raise OverflowError("a sum of digits could reach 2^62")
+    # The blocks are those of sign 2^(lift+e-f) (A - shift I) - 2^lift W W^T: both powers are integers.
+    lift = bits * -(-max(f - e, 0) // bits)
     totals: list[Ints] = []
-    spans = _spans(matrix.n)
+    spans = _spans(n)
     for i, (first, stop) in enumerate(spans):
         for j, (begin, end) in enumerate(spans[: i + 1]):
             words = _Words(bits, (stop - first, end - begin))
             left = tuple(Slice(part.values[:, :end], part.peak) for part in witness.blocks[i])
             words.add_product(left, witness.blocks[j], -1, lift)
-            for t, part in enumerate(matrix.blocks[i]):
-                values = part.values[:, begin:end]
-                words.add(Slice(values, part.peak), sign, lift + e - f + matrix.bits * t)
+            parts = tuple(Slice(part.values[:, begin:end], part.peak) for part in matrix.blocks[i])
+            words.add_slices(parts, matrix.bits, sign, lift + e - f)
             if i == j:
-                for t, digit in enumerate(_digits(shift, bits)):
-                    one = Slice(np.eye(stop - first, dtype=np.int64), 1)
-                    words.add(one, -sign * digit, lift + e - f + bits * t)
+                words.add_slices(_scalar(shift, stop - first), _STORE_BITS, -sign, lift + e - f)
             for k, digits in enumerate(words.absolute()):
                 if k == len(totals):
-                    totals.append(np.zeros(matrix.n, np.int64))
+                    totals.append(np.zeros(n, np.int64))
                 totals[k][first:stop] += digits.sum(axis=1)
                 if i != j:
                     totals[k][begin:end] += digits.sum(axis=0)
@@ -303,13 +306,11 @@ def _two_sum(a: Floats, b: Floats) -> tuple[Floats, Floats]:
     return s, (a - (s - back)) + (b - back)
 
 
-def _digits(value: int, bits: int) -> list[int]:
-    """Balanced base-2^bits digits of an integer, least significant first."""
-    half, digits = 1 << (bits - 1), []
-    while value:
-        digits.append(((value + half) & (2 * half - 1)) - half)
-        value = (value - digits[-1]) >> bits
-    return digits
+def _scalar(value: int, n: int) -> tuple[Slice, ...]:
+    """The n x n matrix value * I in slices of `_STORE_BITS` bits."""
+    width, data = _packed([value])
+    digits = _unpack(data, width, _STORE_BITS)
+    return _slices([np.eye(n, dtype=np.int64) * digit for digit in digits])
 
 
 def _read(n: int, width: int, data: bytes, bits: int) -> Iterator[list[Ints]]:
