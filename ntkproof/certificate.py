@@ -128,6 +128,8 @@ def read(path: Path | str) -> Certificate:
         raise Malformed(f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise Malformed(f"not UTF-8 at byte {error.start}") from None
+    except ValueError:
+        raise Malformed("not a file name") from None
     return parse(text, path.parent)
 
 
@@ -371,9 +373,9 @@ def write(certificate: Certificate, path: Path | str) -> list[Path]:
         raise InputError(f"{path}: the directory {path.parent} does not exist")
     arrays = dict(_arrays(certificate))
     inline = sum(len(array.data) for array in arrays.values()) <= INLINE
-    if not inline and not _FILE_NAME.fullmatch(stem):
-        raise InputError(f"{path}: {stem!r} cannot name sidecar files; use letters, digits, '_', '.', '+', '-'")
-    names = {} if inline else {where: f"{stem}.{where}.bin" for where in arrays}
+    names = {} if inline else {where: f"{stem}.{k}-{where.replace(':', '.')}.bin" for k, where in enumerate(arrays)}
+    if not all(_FILE_NAME.fullmatch(name) for name in names.values()):
+        raise InputError(f"{path}: {stem[:60]!r} cannot name sidecar files; use letters, digits, '_', '.', '+', '-'")
     contents = {path.parent / name: arrays[where].data for where, name in names.items()}
     contents[path] = to_json(certificate, names).encode()
     write_files(contents)
@@ -419,7 +421,7 @@ def to_json(certificate: Certificate, files: Mapping[str, str] | None = None) ->
                 "rule": step.rule,
                 "uses": list(step.uses),
                 "args": dict(step.args),
-                "witness": {name: array(f"{step.id}.{name}", value) for name, value in step.witness.items()},
+                "witness": {name: array(f"{step.id}:{name}", value) for name, value in step.witness.items()},
                 "claim": dict(step.claim),
             }
             for step in certificate.steps
@@ -436,7 +438,7 @@ def _arrays(certificate: Certificate) -> Iterator[tuple[str, Array]]:
         yield "targets", Array.from_floats(dataset.targets)
     for step in certificate.steps:
         for name, value in step.witness.items():
-            yield f"{step.id}.{name}", value
+            yield f"{step.id}:{name}", value
 
 
 def write_files(contents: Mapping[Path, bytes]) -> None:

@@ -56,6 +56,8 @@ def enclose_gram(
     midpoint = np.empty((n, n), dtype=np.float64 if precision <= 53 else object)
     radius = np.empty((n, n))
     for (i, j), (middle, spread) in zip(((i, j) for i in range(n) for j in range(i + 1)), lower, strict=True):
+        if middle.bit_length() - p > 1000:
+            raise InputError(f"the kernel of rows {i} and {j} exceeds the float64 range")
         if precision <= 53:
             midpoint[i, j] = midpoint[j, i] = shown = float(Fraction(middle, 2**p))
             error = Fraction(spread, 2**p) + abs(Fraction(middle, 2**p) - Fraction(shown))

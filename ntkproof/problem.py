@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 MAX_ROWS = 20_000
 MAX_COLUMNS = 100_000
 MAX_DEPTH = 10
+MAX_LABEL = 2000
 KERNELS = ("ntk", "nngp")
 TRAINED = ("hidden", "output", "both", "all")
 INPUT_SCALES = ("1", "fan-in")
@@ -52,7 +53,8 @@ def exact(value: int | float | str | Fraction) -> Fraction:
         return value
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise InputError(f"not a number: {value!r}")
-    return parse_decimal(value if isinstance(value, str) else repr(value).replace("e+", "e").replace("e-0", "e-"))
+    text = value if isinstance(value, str) else repr(float(value)) if isinstance(value, float) else repr(int(value))
+    return parse_decimal(text if isinstance(value, str) else text.replace("e+", "e").replace("e-0", "e-"))
 
 
 def decimal(value: Fraction) -> str:
@@ -92,6 +94,8 @@ class Dataset:
     label: str = ""
 
     def __post_init__(self) -> None:
+        if len(self.label) > MAX_LABEL or not self.label.isprintable():
+            raise InputError(f"the label must be printable and at most {MAX_LABEL} characters")
         inputs = _float64(self.inputs, "inputs", 2)
         n, d = inputs.shape
         if n == 0 or d == 0:

@@ -17,6 +17,7 @@ from ntkproof.checker.arithmetic import Arithmetic, Tick, arithmetic
 from ntkproof.checker.claims import Claim, Rejection, parse_claim, to_fields
 from ntkproof.checker.rules import RULES
 from ntkproof.checker.rules.rule import Proved, Setting
+from ntkproof.problem import decimal
 
 CONCLUSIONS = ("lambda_min", "operator_norm")
 
@@ -184,7 +185,7 @@ def _describe(certificate: Certificate) -> dict[str, Any]:
         "activation": network.activation,
         "depth": network.depth,
         "train": network.train,
-        "bias": str(network.bias),
-        "weight_std": str(network.weight_std),
+        "bias": decimal(network.beta),
+        "weight_std": decimal(network.sigma_w),
         "input_scale": network.input_scale,
     }

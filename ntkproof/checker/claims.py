@@ -124,9 +124,9 @@ def show(value: Fraction, digits: int = 17) -> str:
     """Return a short decimal for messages (rounded; never used to decide)."""
     if value == 0:
         return "0"
-    power = len(str(abs(value.numerator))) - len(str(value.denominator))
-    scaled = value / Fraction(10) ** (power - digits)
-    return f"{round(scaled)}e{power - digits}"
+    bits = value.numerator.bit_length() - value.denominator.bit_length()
+    power = bits * 30103 // 100000 - digits
+    return f"{round(value / Fraction(10) ** power)}e{power}"
 
 
 # Reading --------------------------------------------------------------------------------------------------------

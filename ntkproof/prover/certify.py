@@ -22,6 +22,7 @@ from ntkproof.checker.claims import (
     EigenvalueBound,
     Enclosure,
     OperatorNorm,
+    Rejection,
     parse_claim,
     to_fields,
 )
@@ -105,13 +106,16 @@ def certify(
         raise InputError(f"the gap must be from 1e-12 to 0.5, not {gap}")
     problem = Problem(dataset, network or Network(), kernel)
     draft = Draft(Setting(problem, arithmetic(engine), tick))
-    if statement == "operator-norm":
-        return _operator_norm(draft, gap)
-    vector = find_null_vector(problem)
-    if vector is not None:
-        draft.derive("singular", "null_vector", witness={"vector": Array.from_integers(vector)})
-        return draft.certificate()
-    return _lambda_min(draft, gap)
+    try:
+        if statement == "operator-norm":
+            return _operator_norm(draft, gap)
+        vector = find_null_vector(problem)
+        if vector is not None:
+            draft.derive("singular", "null_vector", witness={"vector": Array.from_integers(vector)})
+            return draft.certificate()
+        return _lambda_min(draft, gap)
+    except (Rejection, OverflowError) as error:
+        raise InputError(f"no proof was found for these data: {error}; rescale them (--standardize)") from None
 
 
 # Rounding -------------------------------------------------------------------------------------------------------
@@ -249,7 +253,7 @@ def _lower_factor(
     """Return (scale, packed factor) of ``M − shift I`` whose rounding costs at most about ``wanted``, or None."""
     n = len(floats)
     largest = float(np.diag(floats).max())
-    scale = _log2(2 * n * ceil(largest**0.5 + 1) / wanted)
+    scale = max(0, _log2(2 * n * ceil(largest**0.5 + 1) / wanted))
     if not exact:
         packed = factor.cholesky_floats(floats - float(shift) * np.eye(n), scale)
         return None if packed is None else (scale, packed)

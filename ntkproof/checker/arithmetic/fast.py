@@ -17,6 +17,9 @@ from ntkproof.checker.kernels import enclose_entries
 from ntkproof.problem import Problem
 
 
+MAX_BITS = 2**16
+
+
 class ArbNumbers:
     """Arb balls at the precision of ``flint.ctx`` (set by the caller); see `Numbers`."""
 
@@ -39,16 +42,14 @@ class ArbNumbers:
             return x
         if not x.is_finite() or x < 0:
             raise ValueError("a number known to be >= 0 is enclosed by negative numbers or by nothing finite")
-        half = x.abs_upper() / 2
-        return flint.arb(half.mid(), half.abs_upper())
+        return flint.arb(0).union(x.abs_upper())
 
     def sqrt(self, x: flint.arb) -> flint.arb:
         """Enclose √x of a number known to be ≥ 0."""
         x = self.nonnegative(x)
         if x > 0 or x == 0:
             return x.sqrt()
-        half = x.abs_upper().sqrt() / 2
-        return flint.arb(half.mid(), half.abs_upper())
+        return flint.arb(0).union(x.abs_upper().sqrt())
 
     def angle(self, x: flint.arb, y: flint.arb) -> flint.arb:
         """Enclose the argument of ``x + iy``, ``y`` known to be ≥ 0, away from the branch cut of atan2."""
@@ -59,8 +60,7 @@ class ArbNumbers:
             return self.pi - self.nonnegative((y / -x).atan())
         if y > 0:
             return self.pi / 2 - (x / y).atan()
-        half = self.pi / 2
-        return flint.arb(half.mid(), half.abs_upper())
+        return flint.arb(0).union(self.pi)
 
     def exp(self, x: flint.arb) -> flint.arb:
         """Enclose eˣ."""
@@ -74,16 +74,22 @@ class ArbNumbers:
         """
         if not x.is_finite():
             raise ValueError("an entry of the kernel has no finite enclosure at this precision")
-        mantissa, exponent = x.mid().man_exp()
-        mantissa, exponent = int(mantissa), int(exponent) + precision
-        if exponent >= 0:
-            middle, lost = mantissa << exponent, 0
-        else:
-            middle = (mantissa + (1 << (-exponent - 1))) >> -exponent
-            lost = 1  # rounding moved the midpoint by at most a half, counted as 1
-        mantissa, exponent = x.rad().man_exp()
-        mantissa, exponent = int(mantissa), int(exponent) + precision
-        return middle, lost + (mantissa << exponent if exponent >= 0 else -(-mantissa >> -exponent))
+        middle, lost = _shifted(x.mid(), precision)
+        radius, up = _shifted(x.rad(), precision)
+        return middle, radius + lost + up
+
+
+def _shifted(x: flint.arb, precision: int) -> tuple[int, int]:
+    """Return an integer k and e in {0, 1} with ``|2^precision x − k| ≤ e`` for an exact x."""
+    mantissa, exponent = (int(part) for part in x.man_exp())
+    exponent += precision
+    if mantissa.bit_length() + exponent > MAX_BITS:
+        raise ValueError(f"an entry of the kernel needs more than {MAX_BITS} bits at this precision")
+    if exponent >= 0:
+        return mantissa << exponent, 0
+    if mantissa.bit_length() + exponent < 0:
+        return 0, 1
+    return mantissa >> -exponent, 1
 
 
 class Fast:
@@ -107,7 +113,7 @@ class Fast:
         return slices.gram(inputs, exponent)
 
     def residual_norm(self, matrix: Any, shift: int, sign: int, e: int, witness: tuple[int, bytes], f: int) -> int:
-        """Return the norm of the residual of a witness (an upper bound if it does not fit 62 bits)."""
+        """Return the norm of the residual of a witness."""
         triangle = slices.Triangular.from_bytes(matrix.n, *witness)
         return slices.residual_norm(matrix, shift, sign, e, triangle, f)
 

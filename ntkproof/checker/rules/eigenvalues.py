@@ -14,17 +14,24 @@ from ntkproof.checker.claims import EigenvalueBound, Enclosure, LambdaMin, Opera
 from ntkproof.checker.rules.rule import Derived, Inputs, Proved, Rule, Setting
 
 
-def _premise(premise: Proved) -> tuple[Enclosure, Matrix, Fraction]:
+MAX_FACTOR_WIDTH = 512
+
+
+def _premise(premise: Proved, eigenvalue: str) -> tuple[Enclosure, Matrix, Fraction]:
     if not isinstance(premise.claim, Enclosure) or premise.matrix is None:
         raise Rejection("bad-premises", "the premise is not an enclosure that holds a matrix")
+    if (premise.claim.matrix, eigenvalue) == ("inputs", "min"):
+        raise Rejection("bad-premises", "of the inputs only lambda_max is ‖X‖²; lambda_min depends on the side")
     return premise.claim, premise.matrix, Fraction(2) ** -premise.claim.precision
 
 
 def _psd_bound(setting: Setting, step: Inputs) -> Derived:
     """``λ_min(M) ≥ shift − …`` (eigenvalue ``min``) or ``λ_max(M) ≤ shift + …`` (``max``) from the witness Λ."""
-    claim, matrix, unit = _premise(step.premises[0])
+    claim, matrix, unit = _premise(step.premises[0], step.names["eigenvalue"])
     p, q = claim.precision, step.integers["scale"]
     triangle = step.witness["factor"]
+    if triangle.width > MAX_FACTOR_WIDTH:
+        raise Rejection("bad-witness", f"the integers of the factor are wider than {MAX_FACTOR_WIDTH} bytes")
     expected = matrix.n * (matrix.n + 1) // 2
     if triangle.shape != (expected,):
         raise Rejection(
@@ -44,7 +51,7 @@ def _psd_bound(setting: Setting, step: Inputs) -> Derived:
 
 def _rayleigh_bound(setting: Setting, step: Inputs) -> Derived:
     """``λ_min(M) ≤ vᵀMv/vᵀv ≤ λ_max(M)`` for the integer vector ``v``."""
-    claim, matrix, unit = _premise(step.premises[0])
+    claim, matrix, unit = _premise(step.premises[0], step.names["eigenvalue"])
     v = step.witness["vector"].integers()
     if len(v) != matrix.n:
         raise Rejection("bad-witness", "the vector has the wrong length", str(matrix.n), str(len(v)))
@@ -90,6 +97,8 @@ def _lambda_min(setting: Setting, step: Inputs) -> Derived:
 def _operator_norm(setting: Setting, step: Inputs) -> Derived:
     """``‖X‖ = √λ_max``: roots rounded outward to 2^-128 relative."""
     lower, upper = _bounds(step, "inputs", "max")
+    if upper < 0:
+        raise Rejection("bad-premises", "an upper bound on ‖X‖² is negative")
     return Derived(OperatorNorm(_root(max(lower, Fraction(0)), 0), _root(upper, 1)))
 
 

@@ -14,7 +14,7 @@ def _kernel_enclosure(setting: Setting, step: Inputs) -> Derived:
     precision, working = step.integers["precision"], step.integers["working_precision"]
     try:
         matrix, radius = setting.arithmetic.enclose_kernel(setting.problem, precision, working, setting.tick)
-    except ValueError as error:
+    except (ValueError, ArithmeticError) as error:
         raise Rejection("no-enclosure", str(error)) from None
     return Derived(Enclosure("kernel", precision, radius), matrix)
 

@@ -10,7 +10,7 @@ from fractions import Fraction
 from math import gcd
 
 from ntkproof.checker.activations import activation
-from ntkproof.checker.claims import LambdaMin, Rejection
+from ntkproof.checker.claims import LambdaMin, Rejection, show
 from ntkproof.checker.rules.rule import Derived, Inputs, Rule, Setting
 from ntkproof.problem import Problem
 
@@ -72,7 +72,10 @@ def _null_vector(setting: Setting, step: Inputs) -> Derived:
     for where, total in sums.items():
         if total:
             raise Rejection(
-                "not-null", "the vector is not a null vector by symmetry", f"sum over {where} = 0", str(total)
+                "not-null",
+                "the vector is not a null vector by symmetry",
+                f"sum over {where} = 0",
+                show(Fraction(total)),
             )
     return Derived(LambdaMin(Fraction(0), Fraction(0), support))
 
