@@ -458,6 +458,15 @@ def test_slices_that_are_too_wide_are_refused(monkeypatch: pytest.MonkeyPatch) -
         slices.gram(np.full((2, 7), -float(1 << 27)), 0)
 
 
+def test_the_limit_of_products_is_two_to_the_53() -> None:
+    part, above = (slices.Slice(np.full((1, 2), float(x)), x) for x in (1 << 26, (1 << 26) + 1))
+    words = slices._Words(27, (1, 1))
+    words.add_product((part,), (part,), 1, 0)
+    assert words.words[0].tolist() == [[1 << 53]]
+    with pytest.raises(OverflowError, match=r"2\^53"):
+        words.add_product((part,), (above,), 1, 0)
+
+
 def test_words_that_could_overflow_are_refused() -> None:
     words = slices._Words(20, (1, 1))
     part = slices.Slice(np.array([[1 << 52]]), 1 << 52)
