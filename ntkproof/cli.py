@@ -226,9 +226,11 @@ def datasets_command(as_json: bool) -> None:
 def main() -> NoReturn:
     """Run the command line; every error is one line on stderr."""
     try:
-        cli.main(standalone_mode=False)
-    except click.exceptions.Abort:
-        fail("interrupted; nothing half-written", 130)
+        # not cli.main: it prints an empty line of its own when interrupted
+        with cli.make_context("ntkproof", sys.argv[1:]) as context:
+            cli.invoke(context)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
     except click.ClickException as error:
         fail(error.format_message())
     except InputError as error:
