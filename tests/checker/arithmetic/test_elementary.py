@@ -303,7 +303,7 @@ def test_every_table_entry_is_within_its_counted_error(wp):
 def test_the_series_of_erf_encloses_both_ends_of_its_argument():
     rng = random.Random(4)
     for _ in range(600):
-        wp = rng.randint(16, 150)
+        wp = rng.choice([rng.randint(1, 6), rng.randint(16, 150)])
         z = rng.randint(0, 2 ** (wp + rng.randint(-wp, 5)))
         lo, hi = elementary._erf_series(z, wp)
         for end, bound in ((z, lo), (z + 1, hi)):
@@ -315,3 +315,80 @@ def test_the_series_of_erf_encloses_both_ends_of_its_argument():
             middle, radius = exact(true.mid()), exact(true.rad(), floor=-40000)
             assert bound <= middle - radius + (radius if not end else 0) if end == z else bound >= middle + radius
         assert hi - lo <= (hi >> wp) * 400 + 400
+
+
+# How the counts are passed on: with ingredients as bad as they declare, and with ingredients as good as can be.
+
+
+def contains(bounds, bits, truth):
+    lo, hi, e = bounds
+    with flint.ctx.workprec(2 * bits + 300):
+        ball = truth() * flint.arb((1, -e))
+    radius = exact(ball.rad(), floor=-40000)
+    return lo <= exact(ball.mid()) - radius and exact(ball.mid()) + radius <= hi
+
+
+@pytest.mark.parametrize("direction", [1, -1, 0])
+@pytest.mark.parametrize("victim", ["_odd_series", "_exp_series", "_exp_entry", "_table"])
+def test_bounds_survive_ingredients_that_are_as_wrong_as_they_declare(monkeypatch, victim, direction):
+    honest, rng, harm = getattr(elementary, victim), random.Random(9), 2**20
+
+    def off():
+        return (direction or rng.choice([1, -1])) * harm
+
+    def wrong(*arguments):
+        result, error = honest(*arguments)
+        if isinstance(result, tuple):  # a table; its entry 0 is exact, and never off
+            return (0, *(entry + off() for entry in result[1:])), error + harm
+        return result + off(), error + harm
+
+    if victim == "_odd_series":  # not while a table is built: a sum of errors would hide the one
+        for wp in (64, 96):
+            elementary._table(wp, 1)
+            elementary._table(wp, -1)
+    for j in range(178):
+        elementary._exp_entry(j, 64)
+    monkeypatch.setattr(elementary, victim, wrong)
+    for _ in range(400):
+        m, x = rng.getrandbits(40) + 2**40, rng.choice([1, -1]) * (rng.getrandbits(41) + 2**38)
+        angle = elementary.atan2(m, x, 40)
+        assert contains(angle, 40, lambda m=m, x=x: flint.arb.atan2(flint.arb(m), flint.arb(x)))
+        scale = rng.choice([-40, -41, 0, -70])
+        assert contains(elementary.log(m, scale, 40), 40, lambda m=m, e=scale: flint.arb((m, e)).log())
+        assert contains(elementary.exp(x, -40, 40), 40, lambda x=x: flint.arb((x, -40)).exp())
+    assert contains(elementary.pi(40), 40, flint.arb.pi)
+
+
+def narrowest(truth, e):
+    """The integers next to the truth, in units of 2**e."""
+    with flint.ctx.workprec(1000):
+        floor = int((truth() * flint.arb((1, -e))).floor().unique_fmpz())
+    return floor, floor + 1, e
+
+
+@pytest.mark.parametrize("w", range(64, 80))
+def test_bounds_need_no_slack_in_their_ingredients(monkeypatch, w):
+    """Every floor and ceiling taken by erf, asin and acos themselves, laid bare."""
+
+    def series(z, wp):
+        def truth():
+            x = flint.arb((2 * z + 1, -wp - 2)).sqrt()  # amid the cell of the argument
+            return x.erf() * (x * x).exp() * flint.arb.pi().sqrt() / (2 * x)
+
+        return narrowest(truth, -wp)[:2]
+
+    def atan2(y, x, bits):
+        return narrowest(lambda: flint.arb.atan2(flint.arb(y), flint.arb(x)), -200)
+
+    monkeypatch.setattr(elementary, "_working", lambda bits: w)
+    monkeypatch.setattr(elementary, "pi", lambda bits: narrowest(flint.arb.pi, -w))
+    monkeypatch.setattr(elementary, "exp", lambda m, e, bits: narrowest(flint.arb((m, e)).exp, -w))
+    monkeypatch.setattr(elementary, "_erf_series", series)
+    monkeypatch.setattr(elementary, "atan2", atan2)
+    rng = random.Random(w)
+    for _ in range(60):
+        length = rng.choice([1, 2, 3, 20])
+        m, e = rng.choice([1, -1]) * (2 * rng.getrandbits(length) + 1), -length - 1 - rng.randint(0, 20)
+        for name in ("asin", "acos", "erf"):
+            bounds = getattr(elementary, name)(m, e, w)
+            assert contains(bounds, w, lambda name=name, m=m, e=e: UNARY[name](flint.arb((m, e)))), (name, m, e)
