@@ -48,6 +48,12 @@ class Arithmetic(Protocol):
 
 def arithmetic(name: str) -> Any:
     """Return the arithmetic ``reference`` or ``fast``.
+    def congruence(self, matrix: Matrix | None, n: int, witness: tuple[int, bytes]) -> tuple[list[int], int]:
+        """Return the diagonal of ``C = U A Uᵀ`` and ``max_i Σ_{j≠i} |C_ij|``; A is the identity if None.
+
+        U is an n x n matrix given by rows as (width, bytes).
+        """
+
 
     Raises:
         ValueError: any other name.

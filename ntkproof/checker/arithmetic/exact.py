@@ -68,6 +68,16 @@ def check_inputs(inputs: NDArray[np.float64], exponent: int) -> None:
         raise ValueError("inputs must be non-empty and finite")
 
 
+def check_square(order: int | None, n: int, width: int, data: bytes) -> None:
+    """Raise ValueError unless `data` is an n x n matrix, `width` bytes an entry, and `order` is n or None."""
+    check_int("n", n, 1)
+    check_int("width", width, 1, MAX_WIDTH)
+    if order not in (None, n):
+        raise ValueError(f"matrix has order {order}, witness has order {n}")
+    if not isinstance(data, bytes) or len(data) != width * n * n:
+        raise ValueError(f"data needs {width * n * n} bytes")
+
+
 @dataclass(frozen=True, slots=True)
 class Symmetric:
     """Symmetric n x n integer matrix; ``rows[i]`` is (A_i0, ..., A_ii)."""
@@ -153,6 +163,25 @@ def _scaled(value: float, exponent: int) -> int:
     quotient, remainder = divmod(numerator, denominator << max(exponent, 0))
     if remainder:
         raise ValueError(f"{value!r} * 2^{-exponent} is not an integer")
+def congruence(matrix: Symmetric | None, n: int, width: int, data: bytes) -> tuple[list[int], int]:
+    """Exact diagonal of C = U A U^T and max_i sum_(j != i) |C_ij|; A is the identity when `matrix` is None.
+
+    `data` holds the n x n integer matrix U by rows, `width` little-endian two's-complement bytes an entry;
+    ValueError on bad arguments.
+    """
+    check_square(matrix and matrix.n, n, width, data)
+    entries = [int.from_bytes(data[k : k + width], "little", signed=True) for k in range(0, len(data), width)]
+    rows = [entries[k : k + n] for k in range(0, n * n, n)]
+    left = rows
+    if matrix is not None:
+        left = list(_products(rows, [[matrix.entry(i, j) for j in range(n)] for i in range(n)]))
+    diagonal, norm = [], 0
+    for i, row in enumerate(_products(left, rows)):
+        diagonal.append(row[i])
+        norm = max(norm, sum(map(abs, row)) - abs(row[i]))
+    return diagonal, norm
+
+
     return quotient
 
 
@@ -190,6 +219,20 @@ def _pack_columns(block: Sequence[Sequence[int]], width: int) -> list[int]:
         for k, value in enumerate(row):
             packed[k] += value << (8 * width * slot)
     return packed
+def _products(left: Sequence[Sequence[int]], right: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+    """Yield the rows of L R^T; all rows have the same length."""
+    width = slot_bytes(len(right[0]), max(max(map(abs, row)) for row in left), max(max(map(abs, row)) for row in right))
+    blocks = [right[first : first + _SLOTS] for first in range(0, len(right), _SLOTS)]
+    offset = sum(1 << (8 * width * (slot + 1) - 1) for slot in range(_SLOTS))
+    packed = [(_pack_columns(block, width), len(block)) for block in blocks]
+    for row in left:
+        products: list[int] = []
+        for columns, slots in packed:
+            total = sum(map(mul, row, columns)) + (offset & ((1 << (8 * width * slots)) - 1))
+            products += _unpack(total, width, slots, slots)
+        yield products
+
+
 
 
 def _unpack(total: int, width: int, count: int, slots: int) -> list[int]:

@@ -120,3 +120,7 @@ class Fast:
     def quadratic_form(self, matrix: Any, v: list[int]) -> int:
         """Return ``vᵀAv``."""
         return slices.quadratic_form(matrix, v)
+
+    def congruence(self, matrix: Any, n: int, witness: tuple[int, bytes]) -> tuple[list[int], int]:
+        """Return the diagonal and the off-diagonal norm of ``U A Uᵀ``."""
+        return slices.congruence(matrix, n, *witness)

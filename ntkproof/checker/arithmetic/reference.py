@@ -41,3 +41,7 @@ class Reference:
     def quadratic_form(self, matrix: exact.Symmetric, v: list[int]) -> int:
         """Return ``vᵀAv``."""
         return exact.quadratic_form(matrix, v)
+
+    def congruence(self, matrix: exact.Symmetric | None, n: int, witness: tuple[int, bytes]) -> tuple[list[int], int]:
+        """Return the diagonal and the off-diagonal norm of ``U A Uᵀ``."""
+        return exact.congruence(matrix, n, *witness)

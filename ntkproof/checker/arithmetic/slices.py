@@ -279,6 +279,44 @@ def _slice_bits(length: int) -> int:
 
 
 def _peak(values: NDArray[Any]) -> int:
+def congruence(matrix: Symmetric | None, n: int, width: int, data: bytes) -> tuple[list[int], int]:
+    """Exact diagonal of C = U A U^T and max_i sum_(j != i) |C_ij|; A is the identity when `matrix` is None.
+
+    Arguments and errors as `exact.congruence`; OverflowError if a run-time exactness check fails.
+    """
+    exact.check_square(matrix and matrix.n, n, width, data)
+    bits = _slice_bits(n)
+    if n << bits >= _WORD_LIMIT:
+        raise OverflowError("a sum of digits could reach 2^62")
+    rows = _slices([plane.reshape(n, n).astype(np.float64) for plane in _unpack(data, width, bits)])
+    left = rows
+    if matrix is not None:
+        words = _Words(bits, (n, n))
+        words.add_product(rows, _dense(matrix, bits), 1, 0)
+        left = _slices([plane.astype(np.float64) for plane in _balanced(words.words, bits)])
+    words = _Words(bits, (n, n))
+    words.add_product(left, rows, 1, 0)
+    diagonal = _python_ints([word.diagonal() for word in words.words], bits).tolist()
+    for word in words.words:
+        np.fill_diagonal(word, 0)
+    totals = [digits.sum(axis=1) for digits in words.absolute()]
+    return diagonal, int(max(_python_ints(totals, bits)))
+
+
+def _dense(matrix: Symmetric, bits: int) -> tuple[Slice, ...]:
+    """The whole of a symmetric matrix in float64 slices of `bits` bits."""
+    full: list[Floats] = []
+    for (first, stop), block in zip(_spans(matrix.n), matrix.blocks, strict=True):
+        words = _Words(bits, (stop - first, stop))
+        words.add_slices(block, matrix.bits, 1, 0)
+        planes = _balanced(words.words, bits)
+        full += [np.zeros((matrix.n, matrix.n)) for _ in planes[len(full) :]]
+        for target, plane in zip(full, planes, strict=False):
+            target[first:stop, :stop] = plane
+            target[:stop, first:stop] = plane.T
+    return _slices(full)
+
+
     """The exact largest magnitude of an integer-valued array (non-empty)."""
     return max(int(values.max()), -int(values.min()))
 
