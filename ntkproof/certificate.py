@@ -76,6 +76,14 @@ class Array:
             b"".join(v.to_bytes(width, "little", signed=True) for v in values),
         )
 
+    @classmethod
+    def from_int64(cls, values: NDArray[np.int64]) -> Array:
+        """Store a one-dimensional int64 array, as `from_integers` does."""
+        largest = max(int(values.max()), ~int(values.min()), 0)
+        width = largest.bit_length() // 8 + 1
+        octets = values.astype("<i8").view(np.uint8).reshape(-1, 8)
+        return cls(f"int{8 * width}", (len(values),), octets[:, :width].tobytes())
+
     def floats(self) -> NDArray[np.float64]:
         """Return the float64 array."""
         return np.frombuffer(self.data, dtype="<f8").reshape(self.shape).astype(np.float64)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ntkproof.certificate import Array, Certificate, Step
 from ntkproof.checker.arithmetic import Tick, arithmetic
+from ntkproof.checker.arithmetic.balls import Ball, Balls
 from ntkproof.checker.claims import (
     Claim,
     EigenvalueBound,
@@ -26,6 +27,7 @@ from ntkproof.checker.claims import (
     parse_claim,
     to_fields,
 )
+from ntkproof.checker.kernels import Kernel
 from ntkproof.checker.rules import RULES
 from ntkproof.checker.rules.rule import Proved, Setting
 from ntkproof.problem import Dataset, InputError, Network, Problem, decimal
@@ -146,19 +148,36 @@ def _weaken(slack: Fraction, relative: Fraction) -> Callable[[EigenvalueBound], 
 
 
 def _lambda_min(draft: Draft, gap: float) -> Certificate:
-    """Raise the precision until the relative gap is met; at the end state what was reached."""
-    precision = 64
-    while True:
+    """Try float64, then raise the precision until the relative gap is met; at the end state what was reached."""
+    attempt = Draft(draft.setting)
+    enclosure = _enclose_in_float64(attempt)
+    precision, needed = 32, None if enclosure is None else _bounds(attempt, enclosure, gap, (False,))
+    while enclosure is None or (needed is not None and precision < LARGEST_PRECISION):
+        precision = min(LARGEST_PRECISION, max(2 * precision, needed or 0))
         attempt = Draft(draft.setting)
         enclosure = _enclose(attempt, precision)
-        needed = _bounds(attempt, enclosure, gap)
-        if needed is None or precision >= LARGEST_PRECISION:
-            break
-        precision = min(LARGEST_PRECISION, max(2 * precision, needed))
+        needed = _bounds(attempt, enclosure, gap, (False, True))
     if needed is not None:
         _nothing_below(attempt, enclosure)
     attempt.derive("lambda_min", "lambda_min", ("lower", "upper"))
     return attempt.certificate()
+
+
+def _enclose_in_float64(draft: Draft) -> Enclosure | None:
+    """Enclose the kernel from 53 bits, in the finest unit that keeps its entries below about 2^58."""
+    problem = draft.setting.problem
+    dataset, network = problem.dataset, problem.network
+    norms = np.einsum("ij,ij->i", dataset.inputs, dataset.inputs)
+    scale = float(network.sigma_w**2) / (dataset.d if network.input_scale == "fan-in" else 1)
+    kernel = Kernel(problem, Balls())
+    try:
+        q = kernel.variances(Ball(scale * norms + float(network.beta**2)))
+        largest = kernel.entry(q, q[0], q, Ball(0.0), diagonal=True).mid.max()
+        args = {"precision": max(30, 58 - frexp(largest)[1]), "working_precision": 53}
+        claim: Enclosure = draft.derive("kernel", "kernel_enclosure", args=args, weaken=_twice)
+    except (Rejection, ValueError):
+        return None
+    return claim
 
 
 def _enclose(draft: Draft, precision: int) -> Enclosure:
@@ -180,28 +199,46 @@ def _twice(claim: Enclosure) -> Claim:
     return Enclosure(claim.matrix, claim.precision, 2 * claim.radius)
 
 
-def _bounds(draft: Draft, enclosure: Enclosure, gap: float) -> int | None:
-    """Derive ``lower`` and ``upper`` within the gap, or return the precision that might be enough."""
+def _bounds(draft: Draft, enclosure: Enclosure, gap: float, ways: tuple[bool, ...]) -> int | None:
+    """Derive ``lower`` and ``upper`` within the gap, or return the precision that might be enough.
+
+    The ``ways`` to search for witnesses are False (float64) and True (fixed point in integers).
+    """
     matrix = draft.proved["kernel"].matrix
     if matrix is None:
         raise RuntimeError("the enclosure holds no matrix")
-    p, n = enclosure.precision, matrix.n
-    floats = factor.as_floats(matrix, p)
-    values, vectors = np.linalg.eigh(floats)
-    noise = 64 * n * np.finfo(float).eps * float(values[-1])
-    eigenvalue, start = Fraction(float(values[0])), vectors[:, 0]
-    exact = eigenvalue * Fraction(gap) < 4 * noise
-    if exact:
-        found = _refine(matrix, p, enclosure.radius, start)
+    p = enclosure.precision
+    slack = Fraction(2 * enclosure.radius, 2**p)
+    floats = matrix.floats(-p)
+    for exact in ways:
+        found = _refine(matrix, floats, p, enclosure.radius) if exact else _in_float64(floats)
         if found is None:
-            return 2 * p
+            continue
         eigenvalue, vector = found
-    else:
-        vector = [round(float(x) * 2**50) for x in start]
-    unit = Fraction(1, 2**p)
-    slack = 2 * enclosure.radius * unit
-    if 16 * slack > eigenvalue * Fraction(gap):
-        return p + 8 + _log2(slack / (eigenvalue * Fraction(gap)))
+        if 16 * slack > eigenvalue * Fraction(gap):
+            return p + 8 + _log2(slack / (eigenvalue * Fraction(gap)))
+        trial = Draft(draft.setting, [*draft.steps], {**draft.proved})
+        if _two_sided(trial, floats, slack, vector, gap, exact):
+            draft.steps, draft.proved = trial.steps, trial.proved
+            return None
+    return 2 * p
+
+
+def _in_float64(floats: NDArray[np.float64]) -> tuple[Fraction, list[int]] | None:
+    """Return an estimate of the smallest eigenvalue and its vector in units of 2^-50; None if not resolved."""
+    found = factor.smallest_eigenpair(floats)
+    if found is None:
+        return None
+    return Fraction(found[0]), [round(float(x) * 2**50) for x in found[1]]
+
+
+def _two_sided(
+    draft: Draft, floats: NDArray[np.float64], slack: Fraction, vector: list[int], gap: float, exact: bool
+) -> bool:
+    """Derive ``upper`` from the vector and ``lower`` from a factor; False if they are not within the gap."""
+    proved = draft.proved["kernel"]
+    if proved.matrix is None or not isinstance(proved.claim, Enclosure):
+        raise RuntimeError("the enclosure holds no matrix")
     relative = Fraction(gap) / 2**10
     args = {"eigenvalue": "min"}
     upper = draft.derive(
@@ -213,27 +250,29 @@ def _bounds(draft: Draft, enclosure: Enclosure, gap: float) -> int | None:
         _weaken(slack, relative),
     )
     shift = round_decimal(upper.value * (1 - Fraction(gap) / 2), upper.value * relative, up=False)
-    witness = _lower_factor(matrix, floats, p, shift, upper.value * Fraction(gap) / 8, exact)
+    wanted = upper.value * Fraction(gap) / 8
+    witness = _lower_factor(proved.matrix, floats, proved.claim.precision, shift, wanted, exact)
     if witness is None:
-        return 2 * p
+        return False
     scale, packed = witness
     lower = draft.derive(
         "lower",
         "psd_bound",
         ("kernel",),
         {"eigenvalue": "min", "shift": decimal(shift), "scale": scale},
-        {"factor": Array.from_integers(packed)},
+        {"factor": packed},
         _weaken(slack, relative),
     )
-    return None if upper.value - lower.value <= Fraction(gap) * upper.value else 2 * p
+    return bool(upper.value - lower.value <= Fraction(gap) * upper.value)
 
 
-def _refine(matrix: Any, p: int, radius: int, start: NDArray[np.float64]) -> tuple[Fraction, list[int]] | None:
+def _refine(matrix: Any, floats: NDArray[np.float64], p: int, radius: int) -> tuple[Fraction, list[int]] | None:
     """Return the smallest eigenvalue and its vector by inverse iteration in fixed point; None if not resolved."""
     integers, bits = factor.as_integers(matrix), p + 32
     lower = factor.cholesky_integers(integers, p, bits)
     if lower is None:
         return None
+    start = np.linalg.eigh(floats)[1][:, 0]
     v = np.array([round(float(x) * 2**50) << (bits - 50) for x in start], dtype=object)
     previous = Fraction(0)
     for _ in range(60):
@@ -249,7 +288,7 @@ def _refine(matrix: Any, p: int, radius: int, start: NDArray[np.float64]) -> tup
 
 def _lower_factor(
     matrix: Any, floats: NDArray[np.float64], p: int, shift: Fraction, wanted: Fraction, exact: bool
-) -> tuple[int, list[int]] | None:
+) -> tuple[int, Array] | None:
     """Return (scale, packed factor) of ``M − shift I`` whose rounding costs at most about ``wanted``, or None."""
     n = len(floats)
     largest = float(np.diag(floats).max())
@@ -268,7 +307,9 @@ def _nothing_below(draft: Draft, enclosure: Enclosure) -> None:
     """State ``0 ≤ λ_min ≤`` the best Rayleigh quotient: the eigenvalue is too small to be told from 0."""
     matrix = draft.proved["kernel"].matrix
     draft.steps, draft.proved = draft.steps[:1], {"kernel": draft.proved["kernel"]}
-    floats = factor.as_floats(matrix, enclosure.precision)
+    if matrix is None:
+        raise RuntimeError("the enclosure holds no matrix")
+    floats = matrix.floats(-enclosure.precision)
     vector = np.linalg.eigh(floats)[1][:, 0]
     slack = Fraction(2 * enclosure.radius, 2**enclosure.precision)
     draft.derive(
@@ -308,7 +349,9 @@ def _operator_norm(draft: Draft, gap: float) -> Certificate:
     side = "rows" if dataset.n <= dataset.d else "columns"
     enclosure: Enclosure = draft.derive("inputs", "inputs_enclosure", args={"side": side})
     matrix, p = draft.proved["inputs"].matrix, enclosure.precision
-    floats = factor.as_floats(matrix, p)
+    if matrix is None:
+        raise RuntimeError("the enclosure holds no matrix")
+    floats = matrix.floats(-p)
     values, vectors = np.linalg.eigh(floats)
     top = Fraction(float(values[-1]))
     if top == 0:
@@ -323,12 +366,12 @@ def _operator_norm(draft: Draft, gap: float) -> Certificate:
     vector = [round(float(x) * 2**50) for x in vectors[:, -1]]
     args = {"eigenvalue": "max"}
     lower = draft.derive("lower", "rayleigh_bound", ("inputs",), args, {"vector": Array.from_integers(vector)}, weaken)
-    upper = draft.derive(
+    draft.derive(
         "upper",
         "psd_bound",
         ("inputs",),
         {**args, "shift": decimal(shift), "scale": max(0, scale)},
-        {"factor": Array.from_integers(packed)},
+        {"factor": packed},
         weaken,
     )
     unit = lower.value * relative

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ntkproof.certificate import Array
 from ntkproof.checker.arithmetic import Matrix
 
 Integers = NDArray[Any]  # dtype object: Python integers
@@ -27,17 +28,40 @@ def as_integers(matrix: Matrix) -> Integers:
     return full
 
 
-def as_floats(matrix: Matrix, precision: int) -> NDArray[np.float64]:
-    """Return ``2^-precision A`` as an (n, n) float64 array, rounded."""
-    n = matrix.n
-    drop = max(0, precision - 200)
-    packed = np.array([float(x >> drop) for x in matrix.lower()])
-    full = np.zeros((n, n))
-    full[np.tril_indices(n)] = np.ldexp(packed, drop - precision)
-    return full + np.tril(full, -1).T
+def smallest_eigenpair(a: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]] | None:
+    """Return the smallest eigenvalue of a positive definite float64 matrix and its unit vector; None if not found.
+
+    Lanczos on the inverse, with full orthogonalisation; the eigenvalue is a Rayleigh quotient of ``a`` itself.
+    """
+    try:
+        inverse = np.linalg.inv(a)
+    except np.linalg.LinAlgError:
+        return None
+    n = len(a)
+    steps = min(n, 120)
+    basis, images = np.zeros((steps, n)), np.zeros((steps, n))
+    following = np.random.default_rng(0).standard_normal(n)
+    vector = following
+    for k in range(steps):
+        basis[k] = following / np.linalg.norm(following)
+        images[k] = inverse @ basis[k]
+        if k % 5 == 4 or k == steps - 1:
+            projected = basis[: k + 1] @ images[: k + 1].T
+            if not np.isfinite(projected).all():
+                return None
+            values, weights = np.linalg.eigh(projected)
+            vector = weights[:, -1] @ basis[: k + 1]
+            if np.linalg.norm(weights[:, -1] @ images[: k + 1] - values[-1] * vector) <= 1e-8 * values[-1]:
+                break
+        following = images[k]
+        for _ in range(2):
+            following = following - (basis[: k + 1] @ following) @ basis[: k + 1]
+    vector = vector / np.linalg.norm(vector)
+    value = float(vector @ (a @ vector))
+    return (value, vector) if value > 0 else None
 
 
-def cholesky_floats(a: NDArray[np.float64], scale: int) -> list[int] | None:
+def cholesky_floats(a: NDArray[np.float64], scale: int) -> Array | None:
     """Return the packed lower Cholesky factor of a float64 matrix in units of ``2^-scale``, None if not definite."""
     try:
         factor = np.linalg.cholesky(a)
@@ -46,7 +70,7 @@ def cholesky_floats(a: NDArray[np.float64], scale: int) -> list[int] | None:
     packed = np.rint(np.ldexp(factor[np.tril_indices(len(a))], scale))
     if not (np.abs(packed) < 2.0**62).all():
         return None
-    return [int(x) for x in packed.astype(np.int64)]
+    return Array.from_int64(packed.astype(np.int64))
 
 
 def cholesky_integers(a: Integers, unit: int, bits: int) -> Integers | None:
@@ -68,10 +92,10 @@ def cholesky_integers(a: Integers, unit: int, bits: int) -> Integers | None:
     return factor
 
 
-def packed_lower(factor: Integers, drop: int) -> list[int]:
+def packed_lower(factor: Integers, drop: int) -> Array:
     """Return a factor's packed lower triangle with its last ``drop`` bits rounded away."""
     packed = factor[np.tril_indices(len(factor))]
-    return list(packed if drop <= 0 else (packed + (1 << (drop - 1))) >> drop)
+    return Array.from_integers(list(packed if drop <= 0 else (packed + (1 << (drop - 1))) >> drop))
 
 
 def inverse_iterate(factor: Integers, bits: int, v: Integers) -> Integers:
@@ -83,4 +107,5 @@ def inverse_iterate(factor: Integers, bits: int, v: Integers) -> Integers:
     for k in reversed(range(n)):
         x[k] = ((x[k] << bits) - (factor[k + 1 :, k] @ x[k + 1 :] if k + 1 < n else 0)) // factor[k, k]
     excess = max(abs(k) for k in x).bit_length() - bits
-    return x >> excess if excess > 0 else x << -excess
+    rescaled: Integers = x >> excess if excess > 0 else x << -excess
+    return rescaled

@@ -23,6 +23,9 @@ class Matrix(Protocol):
     def entry(self, i: int, j: int) -> int:
         """Entry ``(i, j)``."""
 
+    def floats(self, exponent: int) -> NDArray[np.float64]:
+        """Return ``2^exponent A`` rounded to float64, shape ``(n, n)``; untrusted, for searches."""
+
     def lower(self) -> Iterator[int]:
         """The lower triangle, row by row."""
 
@@ -45,15 +48,15 @@ class Arithmetic(Protocol):
     def quadratic_form(self, matrix: Matrix, v: list[int]) -> int:
         """Return ``vᵀAv``."""
 
-
-def arithmetic(name: str) -> Any:
-    """Return the arithmetic ``reference`` or ``fast``.
     def congruence(self, matrix: Matrix | None, n: int, witness: tuple[int, bytes]) -> tuple[list[int], int]:
         """Return the diagonal of ``C = U A Uᵀ`` and ``max_i Σ_{j≠i} |C_ij|``; A is the identity if None.
 
         U is an n x n matrix given by rows as (width, bytes).
         """
 
+
+def arithmetic(name: str) -> Any:
+    """Return the arithmetic ``reference`` or ``fast``.
 
     Raises:
         ValueError: any other name.

@@ -105,6 +105,13 @@ class Symmetric:
         """The n(n+1)/2 entries of the row-major lower triangle."""
         return (value for row in self.rows for value in row)
 
+    def floats(self, exponent: int) -> NDArray[np.float64]:
+        """2^exponent A in float64, of shape (n, n), a few units in the last place off."""
+        drop = max(0, max(map(int.bit_length, self.lower())) - 900)
+        full = np.zeros((self.n, self.n))
+        full[np.tri(self.n, dtype=bool)] = [float(value >> drop) for value in self.lower()]
+        return np.ldexp(full + np.tril(full, -1).T, exponent + drop)
+
 
 @dataclass(frozen=True, slots=True)
 class Triangular:
@@ -156,20 +163,13 @@ def quadratic_form(matrix: Symmetric, v: list[int]) -> int:
     return sum(map(mul, halves, v))
 
 
-def _scaled(value: float, exponent: int) -> int:
-    """value * 2^-exponent from the exact contents of the float64; ValueError if not an integer."""
-    numerator, denominator = value.as_integer_ratio()
-    numerator <<= max(-exponent, 0)
-    quotient, remainder = divmod(numerator, denominator << max(exponent, 0))
-    if remainder:
-        raise ValueError(f"{value!r} * 2^{-exponent} is not an integer")
 def congruence(matrix: Symmetric | None, n: int, width: int, data: bytes) -> tuple[list[int], int]:
     """Exact diagonal of C = U A U^T and max_i sum_(j != i) |C_ij|; A is the identity when `matrix` is None.
 
     `data` holds the n x n integer matrix U by rows, `width` little-endian two's-complement bytes an entry;
     ValueError on bad arguments.
     """
-    check_square(matrix and matrix.n, n, width, data)
+    check_square(None if matrix is None else matrix.n, n, width, data)
     entries = [int.from_bytes(data[k : k + width], "little", signed=True) for k in range(0, len(data), width)]
     rows = [entries[k : k + n] for k in range(0, n * n, n)]
     left = rows
@@ -182,6 +182,13 @@ def congruence(matrix: Symmetric | None, n: int, width: int, data: bytes) -> tup
     return diagonal, norm
 
 
+def _scaled(value: float, exponent: int) -> int:
+    """value * 2^-exponent from the exact contents of the float64; ValueError if not an integer."""
+    numerator, denominator = value.as_integer_ratio()
+    numerator <<= max(-exponent, 0)
+    quotient, remainder = divmod(numerator, denominator << max(exponent, 0))
+    if remainder:
+        raise ValueError(f"{value!r} * 2^{-exponent} is not an integer")
     return quotient
 
 
@@ -212,13 +219,6 @@ def _row_products(rows: Sequence[Sequence[int]]) -> Iterator[tuple[int, int, lis
             yield i, first, _unpack(total, width, min(i - first + 1, len(block)), len(block))
 
 
-def _pack_columns(block: Sequence[Sequence[int]], width: int) -> list[int]:
-    """For every column k the integer sum_s block[s][k] * 2^(8 width s) (ragged rows padded by 0)."""
-    packed = [0] * max(map(len, block))
-    for slot, row in enumerate(block):
-        for k, value in enumerate(row):
-            packed[k] += value << (8 * width * slot)
-    return packed
 def _products(left: Sequence[Sequence[int]], right: Sequence[Sequence[int]]) -> Iterator[list[int]]:
     """Yield the rows of L R^T; all rows have the same length."""
     width = slot_bytes(len(right[0]), max(max(map(abs, row)) for row in left), max(max(map(abs, row)) for row in right))
@@ -233,6 +233,13 @@ def _products(left: Sequence[Sequence[int]], right: Sequence[Sequence[int]]) -> 
         yield products
 
 
+def _pack_columns(block: Sequence[Sequence[int]], width: int) -> list[int]:
+    """For every column k the integer sum_s block[s][k] * 2^(8 width s) (ragged rows padded by 0)."""
+    packed = [0] * max(map(len, block))
+    for slot, row in enumerate(block):
+        for k, value in enumerate(row):
+            packed[k] += value << (8 * width * slot)
+    return packed
 
 
 def _unpack(total: int, width: int, count: int, slots: int) -> list[int]:

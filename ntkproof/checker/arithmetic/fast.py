@@ -1,4 +1,4 @@
-"""The ``fast`` arithmetic: exact integer products on BLAS slices, entries in Arb balls.
+"""The ``fast`` arithmetic: exact integer products on BLAS slices, entries in float64 or Arb balls.
 
 Trusted.  The answers are those of ``reference``; what has to be believed is listed in `Fast.trusts`.
 """
@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ntkproof.checker.arithmetic import Tick, slices
+from ntkproof.checker.arithmetic.vectorised import enclose_kernel_vectorised
 from ntkproof.checker.kernels import enclose_entries
 from ntkproof.problem import Problem
 
-
 MAX_BITS = 2**16
+FLOAT_BITS = 53
 
 
 class ArbNumbers:
@@ -96,14 +97,22 @@ class Fast:
     """See `ntkproof.checker.arithmetic.Arithmetic`."""
 
     name = "fast"
-    trusts = "CPython integers; IEEE 754 double products and sums of integers below 2^53 in BLAS; Arb (FLINT) balls"
+    trusts = (
+        "CPython integers; IEEE 754 double products and sums of integers below 2^53 in BLAS; "
+        "IEEE 754 double + - * / sqrt elementwise in NumPy; Arb (FLINT) balls"
+    )
 
     def enclose_kernel(
         self, problem: Problem, precision: int, working: int, tick: Tick
     ) -> tuple[slices.Symmetric, int]:
-        """Enclose the kernel's Gram matrix with Arb balls of ``working`` bits."""
-        numbers = ArbNumbers()
+        """Enclose the kernel's Gram matrix: up to 53 ``working`` bits in float64 if its range does, else in Arb."""
         inputs = self.gram(problem.dataset.inputs, problem.dataset.exponent)
+        if working <= FLOAT_BITS:
+            try:
+                return enclose_kernel_vectorised(problem, inputs, precision, tick)
+            except ValueError:
+                pass  # Arb has no range to leave
+        numbers = ArbNumbers()
         with flint.ctx.workprec(working):
             packed, radius = enclose_entries(problem, inputs, numbers, lambda x: numbers.quantise(x, precision), tick)
         return slices.Symmetric.from_lower(inputs.n, packed), radius

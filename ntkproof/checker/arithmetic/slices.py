@@ -100,6 +100,17 @@ class Symmetric:
             for i, row in enumerate(values, first):
                 yield from row[: i + 1]
 
+    def floats(self, exponent: int) -> Floats:
+        """2^exponent A in float64, of shape (n, n), a few units in the last place off."""
+        full = np.empty((self.n, self.n))
+        for (first, stop), block in zip(_spans(self.n), self.blocks, strict=True):
+            rows = full[first:stop, :stop]
+            rows[:] = 0.0
+            for t, part in reversed(list(enumerate(block))):
+                rows += part.values * np.ldexp(1.0, exponent + self.bits * t)
+            full[:stop, first:stop] = rows.T
+        return full
+
     def high_low(self) -> tuple[Floats, Floats]:
         """Float64 (n, n) arrays with |A_ij - (hi + lo)| <= 2^-100 |A_ij| and hi = fl(hi + lo).
 
@@ -268,23 +279,12 @@ def quadratic_form(matrix: Symmetric, v: list[int]) -> int:
     return total
 
 
-def _spans(n: int) -> list[tuple[int, int]]:
-    """The row blocks [first, stop) of a matrix of n rows."""
-    return [(first, min(first + _ROWS, n)) for first in range(0, n, _ROWS)]
-
-
-def _slice_bits(length: int) -> int:
-    """The largest width b with length * (2^(b-1))^2 <= 2^53, length rounded up to a power of two."""
-    return (53 - (length - 1).bit_length()) // 2 + 1
-
-
-def _peak(values: NDArray[Any]) -> int:
 def congruence(matrix: Symmetric | None, n: int, width: int, data: bytes) -> tuple[list[int], int]:
     """Exact diagonal of C = U A U^T and max_i sum_(j != i) |C_ij|; A is the identity when `matrix` is None.
 
     Arguments and errors as `exact.congruence`; OverflowError if a run-time exactness check fails.
     """
-    exact.check_square(matrix and matrix.n, n, width, data)
+    exact.check_square(None if matrix is None else matrix.n, n, width, data)
     bits = _slice_bits(n)
     if n << bits >= _WORD_LIMIT:
         raise OverflowError("a sum of digits could reach 2^62")
@@ -317,6 +317,17 @@ def _dense(matrix: Symmetric, bits: int) -> tuple[Slice, ...]:
     return _slices(full)
 
 
+def _spans(n: int) -> list[tuple[int, int]]:
+    """The row blocks [first, stop) of a matrix of n rows."""
+    return [(first, min(first + _ROWS, n)) for first in range(0, n, _ROWS)]
+
+
+def _slice_bits(length: int) -> int:
+    """The largest width b with length * (2^(b-1))^2 <= 2^53, length rounded up to a power of two."""
+    return (53 - (length - 1).bit_length()) // 2 + 1
+
+
+def _peak(values: NDArray[Any]) -> int:
     """The exact largest magnitude of an integer-valued array (non-empty)."""
     return max(int(values.max()), -int(values.min()))
 

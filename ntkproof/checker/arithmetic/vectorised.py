@@ -24,6 +24,7 @@ Floats = NDArray[np.float64]
 _BLOCK = 2**13  # entries handled at a time: temporaries stay in the cache
 _LARGEST_ENTRY = 2.0**61  # of the integers A
 _LARGEST_RADIUS = 2.0**47  # of the integers rho: a row of 2^15 of them fits int64
+_MAX_PRECISION = 900
 _SPLITTER = 2.0**27 + 1
 _COVARIANCE_ERROR = 2.0**-98  # of a double-double covariance, relative to |a g| + b
 _DETERMINANT_ERROR = 2.0**-96  # of a double-double determinant, relative to q r
@@ -55,6 +56,8 @@ def enclose_kernel_vectorised(
             2^61, or the processor does not round to nearest with gradual underflow.
     """
     _require_ieee()
+    if abs(precision) > _MAX_PRECISION:
+        raise ValueError("the precision is out of the range of float64")
     with np.errstate(all="ignore"):
         return _Enclosure(problem, inputs_gram, precision).run(tick)
 
@@ -103,7 +106,8 @@ class _Enclosure:
         diagonal = np.arange(stop - first), np.arange(first, stop)
         c.mid[diagonal], c.rad[diagonal] = 0.0, 0.0
         det.mid[diagonal] = q[0].mid[:, 0] ** 2
-        return self._kernel.entry(q, c, r, det)
+        entries: Ball = self._kernel.entry(q, c, r, det)
+        return entries
 
     def _covariance(self, g: DoubleDouble) -> tuple[DoubleDouble, Ball]:
         """``Σ¹ = a g + b`` to within ``2^-99 (|a g| + b)``, and its ball."""
