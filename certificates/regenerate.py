@@ -1,0 +1,166 @@
+"""Regenerates the shipped certificates: ``python certificates/regenerate.py [--only PATTERN]``.
+
+Every certificate is made through the Python API.  Named datasets are prepared with constant columns dropped,
+columns standardised and rows normalised, unless the entry says otherwise.  Delete and rerun at will: the files
+depend only on the data, the prover and the gap.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ntkproof.certificate import SUFFIX, Certificate, Step, write
+from ntkproof.checker.arithmetic import arithmetic
+from ntkproof.checker.claims import EigenvalueBound
+from ntkproof.checker.rules.rule import Setting
+from ntkproof.datasets import load, prepare
+from ntkproof.problem import Dataset, Network
+from ntkproof.prover.certify import Draft, certify
+
+FOLDER = Path(__file__).parent
+THREE = [[1.0, 2.0], [0.5, -1.0], [3.0, 0.25]]
+HOLEY = "holey/"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A shipped certificate: its name, how to get its data, the network and the options of `certify`."""
+
+    name: str
+    data: Callable[[], Dataset]
+    network: Network
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def build(self) -> Certificate:
+        """Return the certificate; a holey one has its lower bound replaced by an assumption."""
+        dataset = self.data()
+        if not self.name.startswith(HOLEY):
+            return certify(dataset, self.network, **self.options)
+        return assume_lower(certify(dataset, self.network, **self.options))
+
+
+def prepared(name: str, rows: int | None = None) -> Callable[[], Dataset]:
+    """Return a function that loads and prepares a named dataset, all of it or a seeded sample."""
+    return lambda: prepare(load(name), rows=rows, shuffle_seed=0, drop_constant=True, standardize=True, normalize=True)
+
+
+def planted(label: str, rows: list[list[float]]) -> Callable[[], Dataset]:
+    """Return a function that makes a tiny dataset."""
+    return lambda: Dataset(np.array(rows), label=label)
+
+
+def assume_lower(certificate: Certificate) -> Certificate:
+    """Return the proof with its lower bound replaced by a bold assumption, replayed so that the rest is derived."""
+    steps = {step.id: step for step in certificate.steps}
+    draft = Draft(Setting(certificate.problem, arithmetic("fast"), lambda done, total: None))
+    kernel, upper = steps["kernel"], steps["upper"]
+    draft.derive("kernel", kernel.rule, args=kernel.args, weaken=lambda claim: _restated(claim, kernel))
+    draft.derive(
+        "upper", upper.rule, upper.uses, upper.args, upper.witness, weaken=lambda claim: _restated(claim, upper)
+    )
+    bold = EigenvalueBound("kernel", "min", "lower", Fraction(upper.claim["value"]) / 2)
+    draft.derive("lower", "assume", stated=bold)
+    draft.derive("lambda_min", "lambda_min", ("lower", "upper"))
+    return draft.certificate()
+
+
+def _restated(claim: Any, step: Step) -> Any:
+    """Return the claim a step already states (the derived one, weakened)."""
+    values = {
+        name: Fraction(value) if name == "value" else value for name, value in step.claim.items() if name != "kind"
+    }
+    return type(claim)(**values)
+
+
+def hidden_or_all(depth: int) -> str:
+    """Depth 1: only the first layer is trained; deeper: everything."""
+    return "hidden" if depth == 1 else "all"
+
+
+def _full() -> list[Entry]:
+    sets = [("wine", None), ("diabetes", None), ("breast_cancer", None), ("digits", 500)]
+    return [
+        Entry(
+            f"{name}{rows or ''}-{activation}-{hidden_or_all(depth)}-depth{depth}",
+            prepared(name, rows),
+            Network(activation, depth, hidden_or_all(depth)),
+        )
+        for name, rows in sets
+        for activation in ("relu", "erf")
+        for depth in (1, 3)
+    ]
+
+
+def _small() -> list[Entry]:
+    tiny = [
+        Entry(f"three-{activation}-hidden-depth1", planted("three points", THREE), Network(activation, 1, "hidden"))
+        for activation in ("relu", "erf")
+    ]
+    return tiny + [
+        Entry(f"{name}{rows}-{activation}-hidden-depth1", prepared(name, rows), Network(activation, 1, "hidden"))
+        for name in ("wine", "digits")
+        for rows in (10, 20, 50)
+        for activation in ("relu", "erf")
+    ]
+
+
+def _refutations() -> list[Entry]:
+    pairs = [[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0], [1.0, 1.0], [-1.0, -1.0]]
+    plane = [*THREE, [-2.0, 1.0]]
+    return [
+        Entry("iris-relu-all-depth1", lambda: load("iris"), Network("relu")),
+        Entry("iris-erf-all-depth1", lambda: load("iris"), Network("erf")),
+        Entry("pairs-relu-all-depth1", planted("antipodal pairs", pairs), Network("relu")),
+        Entry("plane-identity-all-depth2", planted("four points in a plane", plane), Network("identity", 2)),
+    ]
+
+
+def _others() -> list[Entry]:
+    biased = Network("leaky_relu(0.1)", 2, bias="0.25", weight_std="1.5")
+    return [
+        Entry("wine20-relu-nngp-depth2", prepared("wine", 20), Network("relu", 2), {"kernel": "nngp"}),
+        Entry("wine20-leaky-bias-all-depth2", prepared("wine", 20), biased),
+        Entry("wine20-sin-all-depth1", prepared("wine", 20), Network("sin")),
+        Entry("wine20-cos-all-depth1", prepared("wine", 20), Network("cos", input_scale="fan-in")),
+        Entry("wine10-relu-both-depth1", prepared("wine", 10), Network("relu", 1, "both", bias="0.5")),
+        Entry("three-operator-norm", planted("three points", THREE), Network(), {"statement": "operator-norm"}),
+        Entry("wine-operator-norm", prepared("wine"), Network(), {"statement": "operator-norm"}),
+        Entry("wine10-operator-norm", prepared("wine", 10), Network(), {"statement": "operator-norm"}),
+        Entry(HOLEY + "wine10-relu-assumed-lower", prepared("wine", 10), Network("relu", 1, "hidden")),
+    ]
+
+
+def entries() -> list[Entry]:
+    """Return the shipped certificates, small ones first."""
+    return [*_refutations(), *_small(), *_others(), *_full()]
+
+
+def main() -> None:
+    """Regenerate the certificates whose names match, with a line for each."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="*", metavar="PATTERN", help="shell pattern of names, e.g. 'wine*depth1'")
+    pattern = parser.parse_args().only
+    for entry in entries():
+        if not fnmatch(entry.name, pattern):
+            continue
+        started = time.perf_counter()
+        path = FOLDER / (entry.name + SUFFIX)
+        path.parent.mkdir(exist_ok=True)
+        for old in path.parent.glob(f"{path.name.removesuffix(SUFFIX)}.*"):
+            old.unlink()
+        files = write(entry.build(), path)
+        size = sum(file.stat().st_size for file in files)
+        print(f"{entry.name:36}{size:>10} bytes{time.perf_counter() - started:>9.2f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
