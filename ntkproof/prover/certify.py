@@ -164,10 +164,16 @@ def _lambda_min(draft: Draft, gap: float) -> Certificate:
 
 
 def _enclose_in_float64(draft: Draft) -> Enclosure | None:
-    """Enclose the kernel from 53 bits, in the finest unit that keeps its entries below about 2^58."""
+    """Enclose the kernel from 53 bits, in the finest unit that keeps its entries below about 2^58.
+
+    Only ``fast`` derives from 53 bits a radius that both arithmetics accept: ``reference`` uses more.
+    """
+    if draft.setting.arithmetic.name != "fast":
+        return None
     problem = draft.setting.problem
     dataset, network = problem.dataset, problem.network
-    norms = np.einsum("ij,ij->i", dataset.inputs, dataset.inputs)
+    with np.errstate(all="ignore"):
+        norms = np.einsum("ij,ij->i", dataset.inputs, dataset.inputs)
     scale = float(network.sigma_w**2) / (dataset.d if network.input_scale == "fan-in" else 1)
     kernel = Kernel(problem, Balls())
     try:

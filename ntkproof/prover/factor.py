@@ -37,25 +37,23 @@ def smallest_eigenpair(a: NDArray[np.float64]) -> tuple[float, NDArray[np.float6
         inverse = np.linalg.inv(a)
     except np.linalg.LinAlgError:
         return None
-    n = len(a)
-    steps = min(n, 120)
-    basis, images = np.zeros((steps, n)), np.zeros((steps, n))
-    following = np.random.default_rng(0).standard_normal(n)
-    vector = following
+    if not np.isfinite(inverse).all():
+        return None
+    steps = min(len(a), 120)
+    basis, images = np.zeros((steps, len(a))), np.zeros((steps, len(a)))
+    vector = following = np.random.default_rng(0).standard_normal(len(a))
     for k in range(steps):
         basis[k] = following / np.linalg.norm(following)
         images[k] = inverse @ basis[k]
-        if k % 5 == 4 or k == steps - 1:
-            projected = basis[: k + 1] @ images[: k + 1].T
-            if not np.isfinite(projected).all():
-                return None
-            values, weights = np.linalg.eigh(projected)
-            vector = weights[:, -1] @ basis[: k + 1]
-            if np.linalg.norm(weights[:, -1] @ images[: k + 1] - values[-1] * vector) <= 1e-8 * values[-1]:
-                break
-        following = images[k]
-        for _ in range(2):
-            following = following - (basis[: k + 1] @ following) @ basis[: k + 1]
+        known, image = basis[: k + 1], images[: k + 1]
+        values, weights = np.linalg.eigh(known @ image.T)
+        vector = weights[:, -1] @ known
+        if np.linalg.norm(weights[:, -1] @ image - values[-1] * vector) <= 1e-8 * abs(values[-1]):
+            break
+        following = image[k] - (known @ image[k]) @ known
+        following = following - (known @ following) @ known
+        if not following.any():
+            break
     vector = vector / np.linalg.norm(vector)
     value = float(vector @ (a @ vector))
     return (value, vector) if value > 0 else None

@@ -106,11 +106,15 @@ class Symmetric:
         return (value for row in self.rows for value in row)
 
     def floats(self, exponent: int) -> NDArray[np.float64]:
-        """2^exponent A in float64, of shape (n, n), a few units in the last place off."""
+        """2^exponent A in float64, of shape (n, n), a few units in the last place off; OverflowError if too large."""
         drop = max(0, max(map(int.bit_length, self.lower())) - 900)
         full = np.zeros((self.n, self.n))
         full[np.tri(self.n, dtype=bool)] = [float(value >> drop) for value in self.lower()]
-        return np.ldexp(full + np.tril(full, -1).T, exponent + drop)
+        with np.errstate(all="ignore"):
+            scaled = np.ldexp(full + np.tril(full, -1).T, exponent + drop)
+        if not np.isfinite(scaled).all():
+            raise OverflowError("entries are too large for float64")
+        return scaled
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,14 +101,16 @@ class Symmetric:
                 yield from row[: i + 1]
 
     def floats(self, exponent: int) -> Floats:
-        """2^exponent A in float64, of shape (n, n), a few units in the last place off."""
-        full = np.empty((self.n, self.n))
-        for (first, stop), block in zip(_spans(self.n), self.blocks, strict=True):
-            rows = full[first:stop, :stop]
-            rows[:] = 0.0
-            for t, part in reversed(list(enumerate(block))):
-                rows += part.values * np.ldexp(1.0, exponent + self.bits * t)
-            full[:stop, first:stop] = rows.T
+        """2^exponent A in float64, of shape (n, n), a few units in the last place off; OverflowError if too large."""
+        full = np.zeros((self.n, self.n))
+        with np.errstate(all="ignore"):
+            for (first, stop), block in zip(_spans(self.n), self.blocks, strict=True):
+                rows = full[first:stop, :stop]
+                for t, part in reversed(list(enumerate(block))):
+                    rows += part.values * np.ldexp(1.0, exponent + self.bits * t)
+                full[:stop, first:stop] = rows.T
+        if not np.isfinite(full).all():
+            raise OverflowError("entries are too large for float64")
         return full
 
     def high_low(self) -> tuple[Floats, Floats]:
