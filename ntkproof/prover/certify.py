@@ -283,6 +283,8 @@ def _refine(matrix: Any, floats: NDArray[np.float64], p: int, radius: int) -> tu
     previous = Fraction(0)
     for _ in range(60):
         v = factor.inverse_iterate(lower, bits, v)
+        if not v.any():
+            return None
         quotient = Fraction(int(v @ (integers @ v)), int(v @ v) << p)
         if quotient <= Fraction(4 * radius, 2**p):
             return None
