@@ -1,0 +1,1378 @@
+"""Forges the certificates that must be rejected: ``python certificates/rejected/forge.py``.
+
+Each forgery is a shipped certificate with one lie in it, told as an adversary would: hashes are recomputed unless
+the hash is the lie.  ``index.json`` says what accepting each would assert and how the checker must answer.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from ntkproof.certificate import SUFFIX
+from ntkproof.checker import check
+from ntkproof.problem import decimal
+
+FOLDER = Path(__file__).parent
+THREE, WINE = "three-relu-hidden-depth1", "wine10-relu-hidden-depth1"
+ERF, BOTH, NORM = "wine10-erf-hidden-depth1", "wine10-relu-both-depth1", "three-operator-norm"
+PAIRS, PLANE, IRIS = "pairs-relu-all-depth1", "plane-identity-all-depth2", "iris-relu-all-depth1"
+
+Json = dict[str, Any]
+Edit = Callable[[Json], Any]
+
+
+@dataclass(frozen=True)
+class Forgery:
+    """A lie: the certificate it is told in, how, what it would assert, and the verdict it must get.
+
+    Args:
+        name: short name, part of the file name.
+        base: name of the shipped certificate.
+        edit: changes its JSON in place, or returns the text or bytes of the forgery.
+        falsehood: what accepting it would assert.
+        code: the error expected; ``malformed`` for files that are no certificates.
+        step: where the proof must fail; empty for the conclusion and for malformed files.
+        sidecars: files written beside it, name (after the number) to contents.
+    """
+
+    name: str
+    base: str
+    edit: Edit
+    falsehood: str
+    code: str = "malformed"
+    step: str = ""
+    sidecars: tuple[tuple[str, bytes], ...] = ()
+
+
+# Editing --------------------------------------------------------------------------------------------------------
+
+
+def step(document: Json, name: str) -> Json:
+    """Return the step called ``name``."""
+    return next(step for step in document["steps"] if step["id"] == name)
+
+
+def put(path: str, value: Any) -> Edit:
+    """Return an edit that sets the field at a dotted path; ``@name`` is the step of that name."""
+
+    def edit(document: Json) -> None:
+        owner, last = _owner(document, path)
+        owner[last] = value
+
+    return edit
+
+
+def add(path: str, amount: int) -> Edit:
+    """Return an edit that adds to the integer at a path."""
+
+    def edit(document: Json) -> None:
+        owner, last = _owner(document, path)
+        owner[last] += amount
+
+    return edit
+
+
+def drop(path: str) -> Edit:
+    """Return an edit that removes the field at a path."""
+
+    def edit(document: Json) -> None:
+        owner, last = _owner(document, path)
+        del owner[last]
+
+    return edit
+
+
+def _owner(document: Json, path: str) -> tuple[Any, Any]:
+    *parts, last = path.split(".")
+    node: Any = document
+    for part in parts:
+        node = step(document, part[1:]) if part.startswith("@") else node[int(part) if part.isdigit() else part]
+    return node, int(last) if isinstance(node, list) else last
+
+
+def both(*edits: Edit) -> Edit:
+    """Return the edits one after the other."""
+
+    def edit(document: Json) -> None:
+        for each in edits:
+            each(document)
+
+    return edit
+
+
+def everywhere(name: str, value: Any) -> Edit:
+    """Return an edit that states ``value`` for a field of the last step's claim and of the conclusion."""
+
+    def edit(document: Json) -> None:
+        document["steps"][-1]["claim"][name] = document["conclusion"]["claim"][name] = value
+
+    return edit
+
+
+def text(find: str, replace: str) -> Edit:
+    """Return an edit of the text itself; ``find`` must occur."""
+
+    def edit(document: Json) -> str:
+        written = dump(document)
+        if find not in written:
+            raise ValueError(f"{find!r} does not occur")
+        return written.replace(find, replace, 1)
+
+    return edit
+
+
+def dump(document: Json) -> str:
+    """Return the text of a certificate."""
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def stored(data: bytes, dtype: str, *shape: int) -> Json:
+    """Return an inline array with its true hash."""
+    return {
+        "dtype": dtype,
+        "shape": list(shape),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "base64": base64.b64encode(data).decode(),
+    }
+
+
+def content(array: Json) -> bytes:
+    """Return the bytes of an inline array."""
+    return base64.b64decode(array["base64"])
+
+
+def resize(path: str, change: Callable[[bytes], bytes], dtype: str, *shape: int) -> Edit:
+    """Return an edit that replaces an array by changed bytes of another type and shape."""
+
+    def edit(document: Json) -> None:
+        owner, last = _owner(document, path)
+        owner[last] = stored(change(content(owner[last])), dtype, *shape)
+
+    return edit
+
+
+def integers(path: str, values: list[int]) -> Edit:
+    """Return an edit that replaces an array by small integers."""
+    return put(path, stored(struct.pack(f"<{len(values)}b", *values), "int8", len(values)))
+
+
+def numbers(change: Callable[[list[float], int], None]) -> Edit:
+    """Return an edit of the data: ``change`` gets the flat numbers and the number of columns."""
+
+    def edit(document: Json) -> None:
+        inputs = document["problem"]["dataset"]["inputs"]
+        data = content(inputs)
+        flat = list(struct.unpack(f"<{len(data) // 8}d", data))
+        change(flat, inputs["shape"][1])
+        document["problem"]["dataset"]["inputs"] = stored(
+            struct.pack(f"<{len(flat)}d", *flat), "float64", len(flat) // inputs["shape"][1], inputs["shape"][1]
+        )
+
+    return edit
+
+
+def table(rows: list[list[float]]) -> Edit:
+    """Return an edit that replaces the data (and drops the targets)."""
+
+    def edit(document: Json) -> None:
+        flat = [x for row in rows for x in row]
+        document["problem"]["dataset"] = {
+            "label": "forged",
+            "inputs": stored(struct.pack(f"<{len(flat)}d", *flat), "float64", len(rows), len(rows[0])),
+        }
+
+    return edit
+
+
+def network(**fields: Any) -> Edit:
+    """Return an edit of the network (``kernel`` names the kernel)."""
+
+    def edit(document: Json) -> None:
+        for name, value in fields.items():
+            (document["problem"] if name == "kernel" else document["problem"]["network"])[name] = value
+
+    return edit
+
+
+def null(vector: list[int]) -> Edit:
+    """Return an edit that claims ``vector`` as the null vector, its support everywhere."""
+    support = [i for i, x in enumerate(vector) if x]
+    return both(integers("@singular.witness.vector", vector), everywhere("null_rows", support))
+
+
+def swap_rows(flat: list[float], d: int) -> None:
+    """Exchange rows 0 and 1."""
+    flat[:d], flat[d : 2 * d] = flat[d : 2 * d], flat[:d]
+
+
+def assign(index: int, value: float) -> Callable[[list[float], int], None]:
+    """Return a change of one number."""
+
+    def change(flat: list[float], d: int) -> None:
+        flat[index] = value
+
+    return change
+
+
+def scaled(factor: float) -> Callable[[list[float], int], None]:
+    """Return a change of all numbers."""
+
+    def change(flat: list[float], d: int) -> None:
+        flat[:] = [factor * x for x in flat]
+
+    return change
+
+
+def nudged(value: str, units: int) -> str:
+    """Return a decimal moved by units of its last digit."""
+    places = len(value.partition(".")[2])
+    return decimal(Fraction(value) + Fraction(units, 10**places))
+
+
+def nudge_everywhere(name: str, units: int) -> Edit:
+    """Return an edit that moves a bound of the conclusion and of the last step."""
+    return lambda document: everywhere(name, nudged(document["conclusion"]["claim"][name], units))(document)
+
+
+def least_rejected(path: str, sign: int) -> Edit:
+    """Return an edit that sharpens a number just beyond what either arithmetic derives.
+
+    The number is moved by 1, 2, 4 … units until both reject, then bisected: one unit less and one accepts.
+    """
+
+    def moved(value: Any, units: int) -> Any:
+        return value + units if isinstance(value, int) else nudged(value, units)
+
+    def edit(document: Json) -> None:
+        owner, last = _owner(document, path)
+        value = owner[last]
+
+        def rejected(units: int) -> bool:
+            owner[last] = moved(value, sign * units)
+            verdicts = [check(dump(document), engine=engine) for engine in ("fast", "reference")]
+            name = path.split(".")[0][1:]
+            return all(verdict.step == name and verdict.code == "claim-not-derived" for verdict in verdicts)
+
+        high = 1
+        while not rejected(high):
+            high *= 2
+        low = high // 2
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if rejected(middle) else (middle, high)
+        owner[last] = moved(value, sign * high)
+
+    return edit
+
+
+def side_file(path: str, name: str, size: int | None = None, declared: int | None = None) -> Edit:
+    """Return an edit that moves an array to a sidecar called ``name``, stating its true size unless told."""
+
+    def edit(document: Json) -> None:
+        owner, last = _owner(document, path)
+        array = owner[last]
+        length = len(content(array)) if size is None else size
+        del array["base64"]
+        array |= {"file": name, "bytes": length if declared is None else declared}
+
+    return edit
+
+
+def add_step(before: str, new: Json) -> Edit:
+    """Return an edit that inserts a step before another one."""
+
+    def edit(document: Json) -> None:
+        index = next(k for k, each in enumerate(document["steps"]) if each["id"] == before)
+        document["steps"].insert(index, new)
+
+    return edit
+
+
+def new_step(id: str, rule: str, uses: list[str], claim: Json, args: Json | None = None) -> Json:
+    """Return a step without witness."""
+    return {"id": id, "rule": rule, "uses": uses, "args": args or {}, "witness": {}, "claim": claim}
+
+
+def bound(matrix: str, eigenvalue: str, side: str, value: str) -> Json:
+    """Return an eigenvalue bound."""
+    return {"kind": "eigenvalue_bound", "matrix": matrix, "eigenvalue": eigenvalue, "side": side, "value": value}
+
+
+# The forgeries --------------------------------------------------------------------------------------------------
+
+
+def _structure() -> list[Forgery]:
+    nothing = "any eigenvalue bound whatever follows from nothing"
+    tight = {"kind": "lambda_min", "lower": "1", "upper": "1"}
+    other = {"kind": "operator_norm", "lower": "0.51858", "upper": "0.51859"}
+    return [
+        Forgery(
+            "empty-derivation",
+            THREE,
+            both(put("steps", []), put("conclusion.claim", tight)),
+            nothing,
+            "empty-derivation",
+        ),
+        Forgery("unknown-rule", THREE, put("@lower.rule", "trust_me"), nothing, "unknown-rule", "lower"),
+        Forgery("rule-in-capitals", THREE, put("@lower.rule", "PSD_BOUND"), nothing, "unknown-rule", "lower"),
+        Forgery(
+            "forward-reference", THREE, _last_first, "a step may use what comes later", "unknown-premise", "lambda_min"
+        ),
+        Forgery(
+            "self-reference", THREE, put("@lower.uses", ["lower"]), "a claim proves itself", "unknown-premise", "lower"
+        ),
+        Forgery("unknown-premise", THREE, put("@lower.uses", ["nothing"]), nothing, "unknown-premise", "lower"),
+        Forgery(
+            "duplicate-step",
+            THREE,
+            add_step("lambda_min", new_step("lower", "gram_is_psd", [], bound("kernel", "min", "lower", "0"))),
+            "a step can be replaced after the fact",
+            "duplicate-step",
+            "lower",
+        ),
+        Forgery("missing-premise", THREE, put("@lambda_min.uses", ["lower"]), nothing, "bad-premises", "lambda_min"),
+        Forgery("no-premise", THREE, put("@lower.uses", []), "a bound without a matrix", "bad-premises", "lower"),
+        Forgery(
+            "three-premises",
+            THREE,
+            put("@lambda_min.uses", ["lower", "upper", "lower"]),
+            nothing,
+            "bad-premises",
+            "lambda_min",
+        ),
+        Forgery("conclusion-unknown-step", THREE, put("conclusion.step", "qed"), nothing, "bad-conclusion"),
+        Forgery(
+            "conclusion-other-step",
+            THREE,
+            put("conclusion.step", "lower"),
+            "a lower bound is an interval",
+            "bad-conclusion",
+        ),
+        Forgery(
+            "conclusion-other-kind",
+            THREE,
+            put("conclusion.claim", other),
+            "an eigenvalue is an operator norm",
+            "bad-conclusion",
+        ),
+        Forgery(
+            "conclusion-is-a-bound",
+            THREE,
+            both(put("conclusion.step", "lower"), put("conclusion.claim", bound("kernel", "min", "lower", "9"))),
+            "lambda_min >= 9",
+            "bad-conclusion",
+        ),
+        Forgery(
+            "conclusion-exact",
+            THREE,
+            _conclusion_exact,
+            "lambda_min is known exactly",
+            "claim-not-derived",
+        ),
+        Forgery(
+            "conclusion-stronger",
+            THREE,
+            _conclusion_raised,
+            "lambda_min is above what the last step states",
+            "claim-not-derived",
+        ),
+        Forgery(
+            "assumed-interval",
+            THREE,
+            both(
+                put("steps", [new_step("lambda_min", "assume", [], tight)]),
+                put("conclusion.claim", tight),
+            ),
+            "lambda_min = 1, by assumption",
+            "bad-claim",
+            "lambda_min",
+        ),
+        Forgery(
+            "assumed-with-premise",
+            THREE,
+            both(put("@lower.rule", "assume"), put("@lower.args", {}), put("@lower.witness", {})),
+            "an assumption that looks derived",
+            "bad-premises",
+            "lower",
+        ),
+        Forgery(
+            "premise-of-another-kind",
+            PLANE,
+            add_step("singular", new_step("low", "psd_bound", ["singular"], bound("kernel", "min", "lower", "1"))),
+            "lambda_min >= 1 for a singular matrix",
+            "unknown-premise",
+            "low",
+        ),
+        Forgery(
+            "null-vector-as-enclosure",
+            PLANE,
+            _appended(
+                new_step(
+                    "low", "rayleigh_bound", ["singular"], bound("kernel", "min", "upper", "-1"), {"eigenvalue": "min"}
+                )
+            ),
+            "lambda_min <= -1",
+            "missing-witness",
+            "low",
+        ),
+    ]
+
+
+def _last_first(document: Json) -> None:
+    document["steps"].insert(2, document["steps"].pop())
+
+
+def _conclusion_exact(document: Json) -> None:
+    claim = document["conclusion"]["claim"]
+    claim["upper"] = claim["lower"]
+
+
+def _conclusion_raised(document: Json) -> None:
+    claim = document["conclusion"]["claim"]
+    claim["lower"] = nudged(claim["lower"], 1)
+
+
+def _appended(new: Json) -> Edit:
+    def edit(document: Json) -> None:
+        document["steps"].append(new)
+        document["conclusion"]["step"] = new["id"]
+
+    return edit
+
+
+def _numbers() -> list[Forgery]:
+    high, low = (
+        "lambda_min is at least a number that was not derived",
+        "lambda_min is below a number that was not derived",
+    )
+    near = "the kernel is known more sharply than it was computed"
+    return [
+        Forgery("lower-raised", WINE, least_rejected("@lower.claim.value", 1), high, "claim-not-derived", "lower"),
+        Forgery("lower-raised-erf", ERF, least_rejected("@lower.claim.value", 1), high, "claim-not-derived", "lower"),
+        Forgery("upper-lowered", WINE, least_rejected("@upper.claim.value", -1), low, "claim-not-derived", "upper"),
+        Forgery("upper-lowered-erf", ERF, least_rejected("@upper.claim.value", -1), low, "claim-not-derived", "upper"),
+        Forgery("interval-lower-raised", WINE, nudge_everywhere("lower", 1), high, "claim-not-derived", "lambda_min"),
+        Forgery("interval-upper-lowered", WINE, nudge_everywhere("upper", -1), low, "claim-not-derived", "lambda_min"),
+        Forgery(
+            "lower-doubled",
+            THREE,
+            put("@lower.claim.value", "1.0371763746"),
+            "lambda_min is twice what it is",
+            "claim-not-derived",
+            "lower",
+        ),
+        Forgery(
+            "lower-1e999",
+            THREE,
+            put("@lower.claim.value", "1e999"),
+            "lambda_min is astronomical",
+            "claim-not-derived",
+            "lower",
+        ),
+        Forgery(
+            "upper-negative",
+            THREE,
+            put("@upper.claim.value", "-1e-9"),
+            "a positive semidefinite matrix is not",
+            "claim-not-derived",
+            "upper",
+        ),
+        Forgery(
+            "radius-one-less", WINE, least_rejected("@kernel.claim.radius", -1), near, "claim-not-derived", "kernel"
+        ),
+        Forgery(
+            "radius-zero",
+            WINE,
+            put("@kernel.claim.radius", 0),
+            "transcendental numbers are dyadic",
+            "claim-not-derived",
+            "kernel",
+        ),
+        Forgery("radius-negated", WINE, put("@kernel.claim.radius", -40), near, "claim-not-derived", "kernel"),
+        Forgery(
+            "working-precision-low",
+            WINE,
+            put("@kernel.args.working_precision", 29),
+            near,
+            "bad-argument",
+            "kernel",
+        ),
+        Forgery("precision-of-claim", WINE, add("@kernel.claim.precision", 1), near, "claim-differs", "kernel"),
+        Forgery("precision-of-argument", WINE, add("@kernel.args.precision", -1), near, "claim-differs", "kernel"),
+        Forgery("precision-1", WINE, put("@kernel.args.precision", 1), near, "bad-argument", "kernel"),
+        Forgery("precision-negative", WINE, put("@kernel.args.precision", -64), near, "bad-argument", "kernel"),
+        Forgery("precision-text", WINE, put("@kernel.args.precision", "64"), near, "bad-argument", "kernel"),
+        Forgery("precision-boolean", WINE, put("@kernel.args.precision", True), near),
+        Forgery("precision-huge", WINE, put("@kernel.args.precision", 2**53), near, "bad-argument", "kernel"),
+        Forgery("radius-boolean", WINE, put("@kernel.claim.radius", True), near),
+        Forgery("radius-text", WINE, put("@kernel.claim.radius", "40"), near, "bad-claim", "kernel"),
+        Forgery("radius-null", WINE, put("@kernel.claim.radius", None), near),
+        Forgery(
+            "psd-stronger", THREE, _positive, "every Gram matrix is positive definite", "claim-not-derived", "lower"
+        ),
+        Forgery(
+            "norm-lower-raised",
+            NORM,
+            nudge_everywhere("lower", 1),
+            "the operator norm is larger",
+            "claim-not-derived",
+            "norm",
+        ),
+        Forgery(
+            "norm-upper-lowered",
+            NORM,
+            nudge_everywhere("upper", -1),
+            "the operator norm is smaller",
+            "claim-not-derived",
+            "norm",
+        ),
+        Forgery(
+            "norm-squared",
+            NORM,
+            everywhere("lower", "11.0899"),
+            "the operator norm is its square",
+            "claim-not-derived",
+            "norm",
+        ),
+        Forgery(
+            "norm-bound-lowered",
+            NORM,
+            least_rejected("@upper.claim.value", -1),
+            "lambda_max is smaller than derived",
+            "claim-not-derived",
+            "upper",
+        ),
+        Forgery(
+            "norm-bound-raised",
+            NORM,
+            least_rejected("@lower.claim.value", 1),
+            "lambda_max is larger than derived",
+            "claim-not-derived",
+            "lower",
+        ),
+        Forgery(
+            "norm-radius-negative",
+            NORM,
+            put("@inputs.claim.radius", -1),
+            "exact products are better than exact",
+            "claim-not-derived",
+            "inputs",
+        ),
+        Forgery(
+            "null-upper-negative",
+            PLANE,
+            everywhere("upper", "-0.1"),
+            "lambda_min is negative",
+            "claim-not-derived",
+            "singular",
+        ),
+        Forgery(
+            "null-lower-positive",
+            PLANE,
+            everywhere("lower", "1e-400"),
+            "a singular matrix is not singular",
+            "claim-not-derived",
+            "singular",
+        ),
+    ]
+
+
+def _positive(document: Json) -> None:
+    index = next(k for k, each in enumerate(document["steps"]) if each["id"] == "lower")
+    document["steps"][index] = new_step("lower", "gram_is_psd", [], bound("kernel", "min", "lower", "1e-300"))
+
+
+def _problem() -> list[Forgery]:
+    witness = "the witness of one problem proves another: "
+    late = "claim-not-derived"
+    lies = [
+        Forgery("rows-swapped", WINE, numbers(swap_rows), witness + "rows exchanged", late, "upper"),
+        Forgery("data-doubled", WINE, numbers(scaled(2.0)), witness + "inputs doubled", late, "upper"),
+        Forgery("data-halved", WINE, numbers(scaled(0.5)), witness + "inputs halved", late, "lower"),
+        Forgery("data-sign-bit", WINE, _flip_bit(7, 7), witness + "one sign bit flipped", late, "upper"),
+        Forgery("data-exponent-bit", WINE, _flip_bit(6, 4), witness + "one exponent bit flipped", late, "upper"),
+        Forgery("data-mantissa-bit", WINE, _flip_bit(6, 3), witness + "one high mantissa bit flipped", late, "lower"),
+        Forgery("data-duplicated-row", WINE, numbers(_duplicate), "lambda_min > 0 with two equal rows", late, "lower"),
+        Forgery("data-transposed", THREE, _transposed, witness + "two rows of three numbers", "bad-witness", "upper"),
+        Forgery("data-row-dropped", WINE, _row_dropped, witness + "nine rows", "bad-witness", "upper"),
+        Forgery("activation-erf", WINE, network(activation="erf"), witness + "erf", late, "lower"),
+        Forgery("activation-abs", WINE, network(activation="abs"), witness + "abs", late, "upper"),
+        Forgery(
+            "activation-identity",
+            WINE,
+            network(activation="identity"),
+            "lambda_min > 0 for ten points and a linear network",
+            late,
+            "lower",
+        ),
+        Forgery("activation-leaky", WINE, network(activation="leaky_relu(0.5)"), witness + "leaky ReLU", late, "lower"),
+        Forgery("activation-relu-for-erf", ERF, network(activation="relu"), witness + "ReLU", late, "upper"),
+        Forgery("activation-unknown", WINE, network(activation="gelu"), witness + "an activation without a formula"),
+        Forgery("activation-not-canonical", WINE, network(activation="leaky_relu"), "a slope that is not written down"),
+        Forgery("activation-homoglyph", WINE, network(activation="r\u0435lu"), "a name that looks like relu"),
+        Forgery("depth-2", WINE, network(depth=2, train="all"), witness + "two hidden layers", late, "upper"),
+        Forgery("depth-2-hidden", WINE, network(depth=2), "a kernel that is not defined"),
+        Forgery("depth-0", WINE, network(depth=0), "a network without hidden layers"),
+        Forgery("depth-boolean", WINE, network(depth=True), "True is a depth"),
+        Forgery("depth-text", WINE, network(depth="1"), "a text is a depth"),
+        Forgery("train-output", WINE, network(train="output"), witness + "output layer", late, "lower"),
+        Forgery("train-both", WINE, network(train="both"), witness + "both layers", late, "upper"),
+        Forgery(
+            "train-hidden-bias", BOTH, network(train="hidden"), witness + "hidden layer with biases", late, "lower"
+        ),
+        Forgery("train-unknown", WINE, network(train="last"), "a kernel that is not defined"),
+        Forgery("bias-1", WINE, network(bias="1"), witness + "biases", late, "upper"),
+        Forgery("bias-negative", WINE, network(bias="-1"), "a negative bias scale"),
+        Forgery("bias-none", BOTH, network(bias="0"), witness + "no biases", late, "lower"),
+        Forgery("weight-std-2", WINE, network(weight_std="2"), witness + "weight scale 2", late, "upper"),
+        Forgery("weight-std-zero", WINE, network(weight_std="0"), "a network without weights"),
+        Forgery(
+            "input-scale-fan-in",
+            WINE,
+            network(input_scale="fan-in"),
+            witness + "inputs scaled by fan-in",
+            late,
+            "lower",
+        ),
+        Forgery("input-scale-number", WINE, network(input_scale=1), "a number is a name"),
+        Forgery("kernel-nngp", WINE, network(kernel="nngp", train="all"), witness + "the NNGP kernel", late, "lower"),
+        Forgery("kernel-nngp-hidden", WINE, network(kernel="nngp"), "a kernel that is not defined"),
+        Forgery("kernel-unknown", WINE, network(kernel="NTK"), "a kernel that is not defined"),
+    ]
+    return [replace(lie, edit=both(_widened, lie.edit)) if lie.code == late else lie for lie in lies]
+
+
+def _widened(document: Json) -> None:
+    """Leave room in the enclosure: the radius of another problem is not the lie."""
+    step(document, "kernel")["claim"]["radius"] *= 16
+
+
+def _flip_bit(byte: int, bit: int) -> Edit:
+    def edit(document: Json) -> None:
+        inputs = document["problem"]["dataset"]["inputs"]
+        data = bytearray(content(inputs))
+        data[byte] ^= 1 << bit
+        document["problem"]["dataset"]["inputs"] = stored(bytes(data), "float64", *inputs["shape"])
+
+    return edit
+
+
+def _duplicate(flat: list[float], d: int) -> None:
+    flat[d : 2 * d] = flat[:d]
+
+
+def _transposed(document: Json) -> None:
+    document["problem"]["dataset"]["inputs"]["shape"].reverse()
+
+
+def _row_dropped(document: Json) -> None:
+    del document["problem"]["dataset"]["targets"]
+    numbers(lambda flat, d: flat.__delitem__(slice(0, d)))(document)
+
+
+def _witnesses() -> list[Forgery]:
+    half = "a bound follows from half a witness"
+    side = "an upper bound is a lower bound"
+    factor = "@lower.witness.factor"
+    inputs = new_step(
+        "inputs",
+        "inputs_enclosure",
+        [],
+        {"kind": "enclosure", "matrix": "inputs", "precision": 4, "radius": 0},
+        {"side": "rows"},
+    )
+    return [
+        Forgery("witness-truncated", THREE, _shorter, half, "bad-witness", "lower"),
+        Forgery("witness-too-long", THREE, _longer, "what is left over does not matter", "bad-witness", "lower"),
+        Forgery("witness-retyped", THREE, _retyped, "bytes mean what the reader likes", "bad-witness", "lower"),
+        Forgery(
+            "witness-square", THREE, put(f"{factor}.shape", [2, 3]), "a triangle is a rectangle", "bad-witness", "lower"
+        ),
+        Forgery(
+            "witness-float64",
+            THREE,
+            put(factor, stored(bytes(48), "float64", 6)),
+            "a rounded factor is exact",
+            "bad-witness",
+            "lower",
+        ),
+        Forgery(
+            "witness-zero",
+            THREE,
+            put(factor, stored(bytes(6), "int8", 6)),
+            "lambda_min >= 0.5 without a factor",
+            "claim-not-derived",
+            "lower",
+        ),
+        Forgery(
+            "witness-missing",
+            THREE,
+            put("@lower.witness", {}),
+            "lambda_min >= 0.5 without a factor",
+            "missing-witness",
+            "lower",
+        ),
+        Forgery("witness-extra", THREE, _extra_witness, "a witness nobody reads", "unknown-witness", "lower"),
+        Forgery("witness-bit", THREE, _factor_bit, "a factor with a wrong entry will do", "claim-not-derived", "lower"),
+        Forgery("witness-width-12", THREE, put(f"{factor}.dtype", "int12"), "half bytes"),
+        Forgery("witness-unsigned", THREE, put(f"{factor}.dtype", "uint48"), "no number is negative"),
+        Forgery("witness-width-zero", THREE, put(f"{factor}.dtype", "int0"), "numbers without bytes"),
+        Forgery(
+            "witness-too-wide",
+            THREE,
+            put(factor, stored(bytes(6 * 513), "int4104", 6)),
+            "integers of 4104 bits",
+            "bad-witness",
+            "lower",
+        ),
+        Forgery(
+            "vector-zero",
+            THREE,
+            integers("@upper.witness.vector", [0, 0, 0]),
+            "0/0 is an upper bound",
+            "bad-witness",
+            "upper",
+        ),
+        Forgery("vector-short", THREE, integers("@upper.witness.vector", [1, 1]), half, "bad-witness", "upper"),
+        Forgery(
+            "vector-other",
+            THREE,
+            integers("@upper.witness.vector", [1, 0, 0]),
+            "any vector is an eigenvector",
+            "claim-not-derived",
+            "upper",
+        ),
+        Forgery("upper-as-lower", THREE, put("@upper.claim.side", "lower"), side, "claim-differs", "upper"),
+        Forgery(
+            "lower-as-upper",
+            THREE,
+            put("@lower.claim.side", "upper"),
+            "lambda_min is at most its lower bound",
+            "claim-differs",
+            "lower",
+        ),
+        Forgery(
+            "min-as-max",
+            THREE,
+            put("@lower.claim.eigenvalue", "max"),
+            "lambda_max >= 0.5 from lambda_min",
+            "claim-differs",
+            "lower",
+        ),
+        Forgery(
+            "sign-swapped",
+            THREE,
+            put("@lower.args.eigenvalue", "max"),
+            "the factor of M - l is one of l - M",
+            "claim-differs",
+            "lower",
+        ),
+        Forgery("sign-swapped-everywhere", THREE, _all_max, "lambda_max <= 0.52", "claim-not-derived", "lower"),
+        Forgery(
+            "premises-swapped", THREE, put("@lambda_min.uses", ["upper", "lower"]), side, "bad-premises", "lambda_min"
+        ),
+        Forgery(
+            "premise-twice",
+            THREE,
+            put("@lambda_min.uses", ["lower", "lower"]),
+            "lambda_min is known exactly",
+            "bad-premises",
+            "lambda_min",
+        ),
+        Forgery(
+            "premise-of-lambda-max",
+            THREE,
+            _lambda_max_premise,
+            "lambda_min >= a bound on lambda_max",
+            "bad-premises",
+            "lambda_min",
+        ),
+        Forgery(
+            "premise-of-inputs",
+            THREE,
+            both(add_step("upper", inputs), put("@upper.uses", ["inputs"])),
+            "the inputs' Gram matrix is the kernel",
+            "bad-premises",
+            "upper",
+        ),
+        Forgery(
+            "inputs-called-kernel",
+            NORM,
+            put("@inputs.claim.matrix", "kernel"),
+            "the inputs' Gram matrix is the kernel",
+            "claim-differs",
+            "inputs",
+        ),
+        Forgery(
+            "kernel-called-inputs",
+            THREE,
+            put("@kernel.claim.matrix", "inputs"),
+            "the kernel is the inputs' Gram matrix",
+            "claim-differs",
+            "kernel",
+        ),
+        Forgery(
+            "norm-of-the-kernel",
+            THREE,
+            _norm_of_kernel,
+            "lambda_min of the kernel is the norm of the inputs",
+            "bad-premises",
+            "lambda_min",
+        ),
+        Forgery(
+            "lambda-min-of-inputs",
+            NORM,
+            put("@norm.rule", "lambda_min"),
+            "the norm of the inputs is lambda_min of the kernel",
+            "bad-premises",
+            "norm",
+        ),
+        Forgery(
+            "inputs-lambda-min",
+            NORM,
+            put("@lower.args.eigenvalue", "min"),
+            "lambda_min of the inputs, whichever side",
+            "bad-premises",
+            "lower",
+        ),
+        Forgery(
+            "inputs-precision",
+            NORM,
+            add("@inputs.claim.precision", 2),
+            "the inputs are a quarter of what they are",
+            "claim-differs",
+            "inputs",
+        ),
+        Forgery(
+            "scale-off-by-one",
+            THREE,
+            add("@lower.args.scale", 1),
+            "the factor in other units",
+            "claim-not-derived",
+            "lower",
+        ),
+        Forgery(
+            "scale-negative", THREE, put("@lower.args.scale", -1), "the factor in absurd units", "bad-argument", "lower"
+        ),
+        Forgery("scale-text", THREE, put("@lower.args.scale", "41"), "a text is an integer", "bad-argument", "lower"),
+        Forgery("scale-fraction", THREE, put("@lower.args.scale", 41.5), "half a bit"),
+        Forgery(
+            "scale-too-large",
+            THREE,
+            put("@lower.args.scale", 4097),
+            "the factor in absurd units",
+            "bad-argument",
+            "lower",
+        ),
+        Forgery("shift-number", THREE, put("@lower.args.shift", 0), "an integer is a decimal", "bad-argument", "lower"),
+        Forgery("shift-float", THREE, put("@lower.args.shift", 0.5), "a float is a decimal"),
+        Forgery("shift-nan", THREE, put("@lower.args.shift", "nan"), "lambda_min >= NaN", "bad-argument", "lower"),
+        Forgery(
+            "shift-raised",
+            THREE,
+            both(put("@lower.args.shift", "0.6"), put("@lower.claim.value", "0.6")),
+            "lambda_min >= the shift, whatever the factor",
+            "claim-not-derived",
+            "lower",
+        ),
+        Forgery(
+            "shift-1e999999",
+            THREE,
+            put("@lower.args.shift", "1e999999"),
+            "a number that fills the memory",
+            "bad-argument",
+            "lower",
+        ),
+        Forgery(
+            "argument-missing",
+            THREE,
+            drop("@lower.args.shift"),
+            "no shift is the best shift",
+            "missing-argument",
+            "lower",
+        ),
+        Forgery(
+            "argument-unknown",
+            THREE,
+            put("@lower.args.trusted", 1),
+            "arguments nobody reads",
+            "unknown-argument",
+            "lower",
+        ),
+        Forgery("argument-list", THREE, put("@lower.args.shift", ["0.5"]), "a list is a decimal"),
+    ]
+
+
+def _shorter(document: Json) -> None:
+    array = step(document, "lower")["witness"]["factor"]
+    width = int(array["dtype"][3:]) // 8
+    resize("@lower.witness.factor", lambda data: data[:-width], array["dtype"], 5)(document)
+
+
+def _longer(document: Json) -> None:
+    array = step(document, "lower")["witness"]["factor"]
+    width = int(array["dtype"][3:]) // 8
+    resize("@lower.witness.factor", lambda data: data + bytes(width), array["dtype"], 7)(document)
+
+
+def _retyped(document: Json) -> None:
+    count = len(content(step(document, "lower")["witness"]["factor"]))
+    resize("@lower.witness.factor", lambda data: data, "int8", count)(document)
+
+
+def _factor_bit(document: Json) -> None:
+    array = step(document, "lower")["witness"]["factor"]
+    width = int(array["dtype"][3:]) // 8
+    change = bytearray(content(array))
+    change[width - 2] ^= 1
+    resize("@lower.witness.factor", lambda data: bytes(change), array["dtype"], 6)(document)
+
+
+def _extra_witness(document: Json) -> None:
+    witness = step(document, "lower")["witness"]
+    witness["proof"] = witness["factor"]
+
+
+def _all_max(document: Json) -> None:
+    lower = step(document, "lower")
+    lower["args"]["eigenvalue"] = lower["claim"]["eigenvalue"] = "max"
+    lower["claim"] |= {"side": "upper", "value": "0.52"}
+
+
+def _lambda_max_premise(document: Json) -> None:
+    upper = step(document, "upper")
+    claim = bound("kernel", "max", "lower", "0.5185")
+    top = {**upper, "id": "top", "args": {"eigenvalue": "max"}, "claim": claim}
+    both(add_step("lambda_min", top), put("@lambda_min.uses", ["top", "upper"]))(document)
+
+
+def _norm_of_kernel(document: Json) -> None:
+    put("@lambda_min.rule", "operator_norm")(document)
+    for claim in (step(document, "lambda_min")["claim"], document["conclusion"]["claim"]):
+        claim["kind"] = "operator_norm"
+
+
+def _null_vectors() -> list[Forgery]:
+    singular = "a nonsingular kernel is singular"
+    signs, support = [[1.0, 2.0], [-1.0, -2.0], [2.0, 1.0]], "the null vector is supported elsewhere"
+    ray, zero = [[1.0, 2.0], [2.0, 4.0], [2.0, 1.0]], [[0.0, 0.0], [1.0, 2.0], [2.0, 1.0]]
+
+    def claimed(rows: list[list[float]], vector: list[int], **fields: Any) -> Edit:
+        return both(table(rows), network(depth=1, **fields), null(vector))
+
+    not_null = ("not-null", "singular")
+    return [
+        Forgery("null-zero", PAIRS, null([0] * 6), singular + ", with the null vector 0", "bad-witness", "singular"),
+        Forgery("null-short", PLANE, null([1, -1, 1]), singular, "bad-witness", "singular"),
+        Forgery("null-unequal-rows", IRIS, _rows_101_143, "rows 101 and 143 of iris are equal", *not_null),
+        Forgery("null-one-ulp", IRIS, _iris_ulp, "two rows that differ in the last bit are equal", *not_null),
+        Forgery("null-pairs-bias", PAIRS, network(bias="1"), singular + ", with biases", *not_null),
+        Forgery(
+            "null-pairs-tiny-bias",
+            PAIRS,
+            network(bias="0." + "0" * 398 + "1"),
+            singular + ", with tiny biases",
+            *not_null,
+        ),
+        Forgery("null-pairs-depth-2", PAIRS, network(depth=2), singular + ", at depth 2", *not_null),
+        Forgery("null-pairs-erf", PAIRS, network(activation="erf"), "erf is even", *not_null),
+        Forgery("null-one-pair", PAIRS, null([1, -1, 0, 0, 0, 0]), "relu(z) = relu(-z)", *not_null),
+        Forgery("null-pair-sum", PAIRS, null([1, 1, 0, 0, 0, 0]), "relu(z) = -relu(-z)", *not_null),
+        Forgery(
+            "null-pairs-weights", PAIRS, null([1, -1, 1, -1, 1, -1]), "the linear parts need not cancel", *not_null
+        ),
+        Forgery(
+            "null-pairs-unbalanced", PAIRS, null([2, -1, 1, -1, -1, 1]), "the even parts need not cancel", *not_null
+        ),
+        Forgery(
+            "null-pairs-moved",
+            PAIRS,
+            numbers(assign(0, 1.0000000000000002)),
+            "almost antipodal is antipodal",
+            *not_null,
+        ),
+        Forgery("null-odd-as-even", PLANE, claimed(signs, [1, -1, 0], activation="erf"), "erf is even", *not_null),
+        Forgery("null-even-as-odd", PLANE, claimed(signs, [1, 1, 0], activation="cos"), "cos is odd", *not_null),
+        Forgery("null-abs-as-odd", PLANE, claimed(signs, [1, 1, 0], activation="abs"), "|z| is odd", *not_null),
+        Forgery(
+            "null-sin-bias",
+            PLANE,
+            claimed(signs, [1, 1, 0], activation="sin", bias="0.5"),
+            "a network with biases is odd",
+            *not_null,
+        ),
+        Forgery("null-erf-ray", PLANE, claimed(ray, [2, -1, 0], activation="erf"), "erf is homogeneous", *not_null),
+        Forgery(
+            "null-relu-ray-weights", PLANE, claimed(ray, [1, -1, 0], activation="relu"), "relu(2z) = relu(z)", *not_null
+        ),
+        Forgery(
+            "null-relu-ray-sign", PLANE, claimed(ray, [2, 1, 0], activation="relu"), "relu(2z) = -2 relu(z)", *not_null
+        ),
+        Forgery("null-cos-zero-row", PLANE, claimed(zero, [1, 0, 0], activation="cos"), "cos(0) = 0", *not_null),
+        Forgery(
+            "null-relu-zero-row-bias",
+            PLANE,
+            claimed(zero, [1, 0, 0], activation="relu", bias="1"),
+            "biases do not act on a zero row",
+            *not_null,
+        ),
+        Forgery("null-identity-bias", PLANE, network(bias="0.1"), "an affine network is linear", *not_null),
+        Forgery("null-identity-relu", PLANE, network(activation="relu"), "relu is linear", *not_null),
+        Forgery("null-identity-other", PLANE, null([1, 1, 1, 0]), "any vector is a null vector", *not_null),
+        Forgery("null-overflow", PLANE, _wraps, "2^64 is 0", *not_null),
+        Forgery("null-rows-edited", PAIRS, everywhere("null_rows", [0, 1]), support, "claim-differs", "singular"),
+        Forgery(
+            "null-rows-extended", PLANE, everywhere("null_rows", [0, 1, 2, 3]), support, "claim-differs", "singular"
+        ),
+        Forgery("null-rows-dropped", PLANE, _rows_dropped, support, "claim-differs", "singular"),
+        Forgery("null-rows-reordered", PLANE, everywhere("null_rows", [2, 1, 0]), support, "claim-differs", "singular"),
+        Forgery("null-rows-conclusion", PLANE, put("conclusion.claim.null_rows", [0, 1]), support, "claim-differs"),
+        Forgery("null-rows-invented", THREE, everywhere("null_rows", [0, 1]), singular, "claim-differs", "lambda_min"),
+        Forgery("null-rows-text", PLANE, everywhere("null_rows", "0, 1, 2"), support, "bad-claim", "singular"),
+        Forgery("null-rows-boolean", PLANE, everywhere("null_rows", [False, True, 2]), "True is 1"),
+        Forgery(
+            "null-vector-float64",
+            PLANE,
+            put("@singular.witness.vector", stored(bytes(32), "float64", 4)),
+            singular,
+            "bad-witness",
+            "singular",
+        ),
+    ]
+
+
+def _rows_101_143(document: Json) -> None:
+    vector = [0] * 150
+    vector[101], vector[143] = 1, -1
+    null(vector)(document)
+
+
+def _iris_ulp(document: Json) -> None:
+    index = 8 * 4 * 101
+    _flip_bit(index, 0)(document)
+
+
+def _wraps(document: Json) -> None:
+    """Rows 1 and 2 cancel modulo 2^64 only."""
+    table([[1.0], [2.0], [4.0]])(document)
+    null([1, 1, 0])(document)
+    vector = b"".join(x.to_bytes(9, "little", signed=True) for x in (2**64 - 2, 1, 0))
+    put("@singular.witness.vector", stored(vector, "int72", 3))(document)
+
+
+def _rows_dropped(document: Json) -> None:
+    both(drop("@singular.claim.null_rows"), drop("conclusion.claim.null_rows"))(document)
+
+
+def _claims() -> list[Forgery]:
+    number = "a text that is not a decimal is a bound"
+    spellings = {
+        "plus": "+1",
+        "leading-zero": "01",
+        "bare-point": ".5",
+        "trailing-point": "1.",
+        "underscore": "1_0",
+        "full-width": "\uff10.\uff15",
+        "arabic-digits": "\u0660.\u0665",
+        "nan": "NaN",
+        "infinity": "-Infinity",
+        "hexadecimal": "0x1p-3",
+        "fraction": "1/2",
+        "capital-exponent": "1E-3",
+        "signed-exponent": "1e+0",
+        "empty": "",
+        "space": " 0.5",
+        "huge-exponent": "-1e999999",
+    }
+    return [
+        *(
+            Forgery(f"value-{name}", THREE, put("@lower.claim.value", value), number, "bad-claim", "lower")
+            for name, value in spellings.items()
+        ),
+        Forgery("value-newline", THREE, put("@lower.claim.value", "0.5\n"), number),
+        Forgery("value-integer", THREE, put("@lower.claim.value", 0), number, "bad-claim", "lower"),
+        Forgery("conclusion-nan", THREE, put("conclusion.claim.lower", "nan"), "lambda_min >= NaN", "bad-claim"),
+        Forgery("claim-kind-unknown", THREE, put("@lower.claim.kind", "theorem"), "anything", "bad-claim", "lower"),
+        Forgery("claim-kind-list", THREE, put("@lower.claim.kind", [1]), "anything", "bad-claim", "lower"),
+        Forgery("claim-kind-other", THREE, _other_kind, "a factor is an enclosure", "bad-claim", "lower"),
+        Forgery(
+            "claim-matrix-unknown",
+            THREE,
+            put("@lower.claim.matrix", "hessian"),
+            "a bound on another matrix",
+            "bad-claim",
+            "lower",
+        ),
+        Forgery(
+            "claim-matrix-inputs",
+            THREE,
+            put("@lower.claim.matrix", "inputs"),
+            "a bound on another matrix",
+            "claim-differs",
+            "lower",
+        ),
+        Forgery(
+            "claim-eigenvalue-unknown",
+            THREE,
+            put("@lower.claim.eigenvalue", "all"),
+            "a bound on every eigenvalue",
+            "bad-claim",
+            "lower",
+        ),
+        Forgery(
+            "claim-side-unknown",
+            THREE,
+            put("@lower.claim.side", "both"),
+            "one witness bounds from both sides",
+            "bad-claim",
+            "lower",
+        ),
+        Forgery(
+            "claim-field-unknown",
+            THREE,
+            put("@lower.claim.almost", 1),
+            "claims say more than is checked",
+            "bad-claim",
+            "lower",
+        ),
+        Forgery("claim-field-missing", THREE, drop("@lower.claim.side"), "a bound on no side", "bad-claim", "lower"),
+        Forgery("claim-empty", THREE, put("@lower.claim", {}), "no claim is any claim", "bad-claim", "lower"),
+        Forgery("claim-object", THREE, put("@lower.claim.value", {"lower": "1"}), number),
+        Forgery("claim-null", THREE, put("conclusion.claim", None), "no claim is any claim"),
+    ]
+
+
+def _other_kind(document: Json) -> None:
+    step(document, "lower")["claim"] = {"kind": "enclosure", "matrix": "kernel", "precision": 64, "radius": 0}
+
+
+def _format() -> list[Forgery]:
+    lax = "a file that is not in the format is a certificate"
+    shape = "problem.dataset.inputs.shape"
+    data = "problem.dataset.inputs"
+    return [
+        Forgery("field-unknown", THREE, put("verified", "yes"), lax),
+        Forgery("field-unknown-network", THREE, network(width="1000"), "the bound holds for a network of width 1000"),
+        Forgery("field-unknown-step", THREE, put("@lower.note", "trust me"), lax),
+        Forgery("field-missing", THREE, drop("conclusion"), lax),
+        Forgery("field-missing-network", THREE, drop("problem.network.bias"), "defaults are part of a statement"),
+        Forgery("format-version", THREE, put("format", "ntkproof-certificate-2"), lax),
+        Forgery("format-number", THREE, put("format", 1), lax),
+        Forgery("steps-object", THREE, put("steps", {}), lax),
+        Forgery("uses-text", THREE, put("@lower.uses", "kernel"), lax),
+        Forgery("id-not-ascii", THREE, put("@lower.id", "l\u043ewer"), "two steps have the same name to the eye"),
+        Forgery("id-space", THREE, put("@lower.id", "lower "), lax),
+        Forgery("label-newline", THREE, put("problem.dataset.label", "wine\nvalid"), "a label can write a verdict"),
+        Forgery("label-bidi", THREE, put("problem.dataset.label", "wine\u202edilav"), "a label can write a verdict"),
+        Forgery("n-1", THREE, table([[1.0, 2.0]]), "one sample has a smallest eigenvalue"),
+        Forgery("shape-absurd", THREE, put(shape, [10**9, 10**9]), "an exabyte of data"),
+        Forgery("shape-negative", THREE, put(shape, [-3, -2]), "minus three rows"),
+        Forgery("shape-zero", THREE, put(data, stored(b"", "float64", 3, 0)), "samples without inputs"),
+        Forgery("shape-3d", THREE, put(shape, [3, 2, 1]), "a matrix of three dimensions"),
+        Forgery("shape-1d", THREE, put(shape, [6]), "a matrix of one dimension"),
+        Forgery("shape-boolean", THREE, put(shape, [3, 2, True]), "True is 1"),
+        Forgery("data-nan", THREE, numbers(assign(0, float("nan"))), "NaN is a datum"),
+        Forgery("data-infinity", THREE, numbers(assign(5, float("-inf"))), "infinity is a datum"),
+        Forgery(
+            "data-integers", THREE, put(data, stored(bytes([1, 2, 3, 4, 5, 6]), "int8", 3, 2)), "data of another type"
+        ),
+        Forgery("data-float32", THREE, put(f"{data}.dtype", "float32"), "data of another type"),
+        Forgery(
+            "targets-short",
+            WINE,
+            put("problem.dataset.targets", stored(bytes(8), "float64", 1)),
+            "targets of other samples",
+        ),
+        Forgery("hash-wrong", THREE, _hash_of_nothing, "data other than the hash says"),
+        Forgery("hash-capitals", THREE, _hash_capitals, lax),
+        Forgery("hash-empty", THREE, put(f"{data}.sha256", ""), "data without a hash"),
+        Forgery("hash-stale", THREE, _stale, "a witness other than the hash says"),
+        Forgery("base64-trailing-bits", THREE, _trailing_bits, "two texts are one witness"),
+        Forgery("base64-newline", THREE, _broken_base64, "two texts are one witness"),
+        Forgery("base64-no-padding", THREE, _no_padding, "two texts are one witness"),
+        Forgery("bias-not-canonical", THREE, network(bias="0.0"), "two texts are one number"),
+        Forgery("bias-full-width", THREE, network(bias="\uff10"), "two texts are one number"),
+        Forgery("bias-number", THREE, network(bias=0), "an integer is a decimal"),
+        Forgery("bias-1e999999", THREE, network(bias="1e999999"), "a number that fills the memory"),
+        Forgery("weight-std-nan", THREE, network(weight_std="nan"), "weights of scale NaN"),
+    ]
+
+
+def _hash_of_nothing(document: Json) -> None:
+    document["problem"]["dataset"]["inputs"]["sha256"] = hashlib.sha256(b"").hexdigest()
+
+
+def _hash_capitals(document: Json) -> None:
+    inputs = document["problem"]["dataset"]["inputs"]
+    inputs["sha256"] = inputs["sha256"].upper()
+
+
+def _stale(document: Json) -> None:
+    vector = step(document, "upper")["witness"]["vector"]
+    data = bytearray(content(vector))
+    data[0] ^= 1
+    vector["base64"] = base64.b64encode(bytes(data)).decode()
+
+
+def _trailing_bits(document: Json) -> None:
+    put("@upper.witness.vector", {**stored(b"\1\1\1\1", "int8", 4), "base64": "AQEBAR=="})(document)
+
+
+def _broken_base64(document: Json) -> None:
+    vector = step(document, "upper")["witness"]["vector"]
+    vector["base64"] = vector["base64"][:4] + "\n" + vector["base64"][4:]
+
+
+def _no_padding(document: Json) -> None:
+    put("@upper.witness.vector", {**stored(b"\1\1\1\1", "int8", 4), "base64": "AQEBAQ"})(document)
+
+
+def _sidecars() -> list[Forgery]:
+    escape = "a certificate may read files elsewhere"
+    where = "@lower.witness.factor"
+    data = "problem.dataset.inputs"
+    return [
+        Forgery("path-parent", THREE, side_file(data, "../regenerate.py"), escape),
+        Forgery("path-absolute", THREE, side_file(data, "/etc/passwd"), escape),
+        Forgery("path-folder", THREE, side_file(data, "folder/data.bin"), escape),
+        Forgery("path-backslash", THREE, side_file(data, "..\\data.bin"), escape),
+        Forgery("path-dots", THREE, side_file(data, ".."), escape),
+        Forgery("path-nul", THREE, side_file(data, "data.bin\0.txt"), escape),
+        Forgery("path-home", THREE, side_file(data, "~data.bin"), escape),
+        Forgery("path-number", THREE, side_file(data, 0), escape),
+        Forgery("sidecar-missing", THREE, side_file(where, "no-such-file.bin"), "a witness that is not there"),
+        Forgery("sidecar-folder", THREE, side_file(where, "__pycache__"), "a folder is a witness"),
+        Forgery(
+            "sidecar-size",
+            THREE,
+            side_file(where, "sidecar-size.bin"),
+            "a witness with something after it",
+            sidecars=(("sidecar-size.bin", bytes(99)),),
+        ),
+        Forgery(
+            "sidecar-declared", THREE, side_file(where, "sidecar-size.bin", declared=99), "a size that is not the size"
+        ),
+        Forgery(
+            "sidecar-altered",
+            THREE,
+            side_file(data, "sidecar-altered.bin"),
+            "data altered after the fact",
+            sidecars=(("sidecar-altered.bin", bytes(48)),),
+        ),
+        Forgery("sidecar-and-inline", THREE, put(f"{where}.file", "sidecar-size.bin"), "two witnesses in one"),
+    ]
+
+
+def _raw() -> list[Forgery]:
+    lax = "a text that is not strict JSON is a certificate"
+    radius, precision = '"radius": ', '"precision": '
+    return [
+        Forgery("raw-nan", THREE, text(precision, precision + 'NaN, "p": '), lax),
+        Forgery("raw-infinity", THREE, text(precision, precision + 'Infinity, "p": '), lax),
+        Forgery("raw-minus-infinity", THREE, text(radius, radius + "-Infinity, " + '"r": '), lax),
+        Forgery("raw-1e400", THREE, text(precision, precision + '1e400, "p": '), lax),
+        Forgery("raw-float", THREE, text(precision, precision + '64.0, "p": '), lax),
+        Forgery("raw-minus-zero", THREE, text(radius, radius + '-0, "r": '), lax),
+        Forgery("raw-leading-zero", THREE, text(precision, precision + '064, "p": '), lax),
+        Forgery("raw-large-integer", THREE, text(precision, precision + '9007199254740993, "p": '), "2^53 + 1 is 2^53"),
+        Forgery("raw-long-integer", THREE, text(precision, precision + "9" * 5000 + ', "p": '), lax),
+        Forgery(
+            "raw-duplicate-key", THREE, text(radius, radius + '0, "radius": '), "the first value is the one that counts"
+        ),
+        Forgery(
+            "raw-duplicate-steps",
+            THREE,
+            text('"conclusion"', '"steps": [], "conclusion"'),
+            "the proof one reads is not the one checked",
+        ),
+        Forgery(
+            "raw-duplicate-escaped", THREE, text(radius, '"r\\u0061dius": 0, ' + radius), "keys that look different are"
+        ),
+        Forgery("raw-truncated", THREE, lambda document: dump(document)[:-40], lax),
+        Forgery("raw-trailing-garbage", THREE, lambda document: dump(document) + "}", lax),
+        Forgery("raw-two-certificates", THREE, lambda document: 2 * dump(document), lax),
+        Forgery("raw-trailing-comma", THREE, text('"input_scale": "1"', '"input_scale": "1",'), lax),
+        Forgery("raw-comment", THREE, lambda document: "// valid\n" + dump(document), lax),
+        Forgery("raw-bom", THREE, lambda document: b"\xef\xbb\xbf" + dump(document).encode(), lax),
+        Forgery(
+            "raw-latin-1", THREE, lambda document: dump(document).replace("three", "trois \xe9").encode("latin-1"), lax
+        ),
+        Forgery("raw-utf-16", THREE, lambda document: dump(document).encode("utf-16"), lax),
+        Forgery(
+            "raw-overlong-utf-8", THREE, lambda document: dump(document).encode().replace(b"relu", b"re\xc1\xacu"), lax
+        ),
+        Forgery("raw-surrogate", THREE, text("three points", "\\ud800"), lax),
+        Forgery("raw-control-character", THREE, text("three points", "three\0points"), lax),
+        Forgery("raw-nested", THREE, lambda document: "[" * 100_000, lax),
+        Forgery("raw-empty", THREE, lambda document: "", lax),
+        Forgery("raw-list", THREE, lambda document: f"[{dump(document)}]", lax),
+        Forgery("raw-verdict", THREE, lambda document: '{"verdict": "valid", "exit_code": 0}\n', lax),
+    ]
+
+
+def forgeries() -> list[Forgery]:
+    """Return all forgeries; the empty derivation is the first."""
+    return [
+        *_structure(),
+        *_numbers(),
+        *_problem(),
+        *_witnesses(),
+        *_null_vectors(),
+        *_claims(),
+        *_format(),
+        *_sidecars(),
+        *_raw(),
+    ]
+
+
+def written(forgery: Forgery) -> bytes:
+    """Return the bytes of a forgery."""
+    document = json.loads((FOLDER.parent / (forgery.base + SUFFIX)).read_text())
+    result = forgery.edit(document)
+    if result is None:
+        result = dump(document)
+    return result if isinstance(result, bytes) else result.encode()
+
+
+def build() -> dict[str, bytes]:
+    """Return every file of this folder that is generated, by name."""
+    files: dict[str, bytes] = {}
+    index = []
+    for number, forgery in enumerate(forgeries(), 1):
+        name = f"{number:03}-{forgery.name}{SUFFIX}"
+        files[name] = written(forgery)
+        files |= dict(forgery.sidecars)
+        index.append(
+            {
+                "file": name,
+                "base": forgery.base,
+                "falsehood": forgery.falsehood,
+                "verdict": "malformed" if forgery.code == "malformed" else "invalid",
+                "code": forgery.code,
+                "step": forgery.step,
+            }
+        )
+    files["index.json"] = (json.dumps(index, indent=1, ensure_ascii=False) + "\n").encode()
+    return files
+
+
+def main() -> None:
+    """Write the folder anew."""
+    files = build()
+    for old in [*FOLDER.glob("*.json"), *FOLDER.glob("*.bin")]:
+        old.unlink()
+    for name, data in files.items():
+        (FOLDER / name).write_bytes(data)
+    print(f"{len(files)} files, {sum(map(len, files.values()))} bytes")
+
+
+if __name__ == "__main__":
+    main()
