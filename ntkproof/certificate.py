@@ -301,7 +301,7 @@ def _claim(raw: Any, where: str) -> dict[str, Any]:
         _identifier(name, where)
         if isinstance(value, list):
             for k, element in enumerate(value):
-                _integer(element, f"{where}.{name}[{k}]")
+                (_text if isinstance(element, str) else _integer)(element, f"{where}.{name}[{k}]")
         elif isinstance(value, str):
             _text(value, f"{where}.{name}")
         else:

@@ -19,7 +19,7 @@ from ntkproof.checker.rules import RULES
 from ntkproof.checker.rules.rule import Proved, Setting
 from ntkproof.problem import decimal
 
-CONCLUSIONS = ("lambda_min", "operator_norm")
+CONCLUSIONS = ("lambda_min", "operator_norm", "spectrum", "condition_number", "effective_rank", "a_priori")
 
 
 @dataclass(frozen=True)
@@ -164,10 +164,11 @@ def _accept(step: Step, proved: Mapping[str, Proved], setting: Setting) -> Prove
         derived.matrix,
         derived.assumptions.union(*(premise.assumptions for premise in premises)),
         derived.assumed or any(premise.assumed for premise in premises),
+        step.rule,
     )
 
 
-def _follows(derived: Claim, stated: Any) -> None:
+def _follows(derived: Any, stated: Any) -> None:
     if type(derived) is not type(stated):
         raise Rejection("bad-claim", "the stated claim is of another kind", stated.kind, derived.kind)
     derived.supports(stated)

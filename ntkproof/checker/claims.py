@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, ClassVar
 
 from ntkproof.problem import InputError, decimal, parse_decimal
@@ -29,14 +30,17 @@ class Rejection(Exception):
         self.code, self.reason, self.needed, self.derived = code, reason, needed, derived
 
 
-MATRICES = ("kernel", "inputs")
+POWERS = (1, *range(2, 33, 2))
+MATRICES = ("kernel", "inputs", *(f"power-{k}" for k in POWERS))
+A_PRIORI = ("separation", "khatri_rao", "gershgorin")
 
 
 @dataclass(frozen=True)
 class Enclosure:
     """``‖M − 2^-precision A‖ ≤ 2^-precision radius`` for the integer matrix ``A`` the checker holds.
 
-    ``matrix`` says what ``M`` is: ``kernel`` (the problem's Gram matrix) or ``inputs`` (``XXᵀ`` or ``XᵀX``).
+    ``matrix`` says what ``M`` is: ``kernel`` (the problem's Gram matrix), ``inputs`` (``XXᵀ`` or ``XᵀX``) or
+    ``power-k`` (``Σ¹_ij ρ_ij^{k−1}``, ρ the cosines of the first layer's covariance ``Σ¹``).
     """
 
     kind: ClassVar[str] = "enclosure"
@@ -88,20 +92,78 @@ class LambdaMin:
 
 
 @dataclass(frozen=True)
-class OperatorNorm:
-    """``lower ≤ ‖X‖ ≤ upper`` for the matrix of inputs ``X``."""
+class Interval:
+    """``lower ≤ x ≤ upper``; what ``x`` is, its subclasses say."""
 
-    kind: ClassVar[str] = "operator_norm"
     lower: Fraction
     upper: Fraction
 
-    def supports(self, stated: OperatorNorm) -> None:
+    def supports(self, stated: Interval) -> None:
         """Reject a stated interval that does not contain this one."""
         _at_most("lower", stated.lower, self.lower)
         _at_most("upper", self.upper, stated.upper)
 
 
-Claim = Enclosure | EigenvalueBound | LambdaMin | OperatorNorm
+class OperatorNorm(Interval):
+    """``‖X‖`` for the matrix of inputs ``X``."""
+
+    kind: ClassVar[str] = "operator_norm"
+
+
+class ConditionNumber(Interval):
+    """``λ_max / λ_min`` of the kernel."""
+
+    kind: ClassVar[str] = "condition_number"
+
+
+class EffectiveRank(Interval):
+    """``trace / λ_max`` of the kernel: its intrinsic dimension (Tropp 2015, Definition 7.1.1)."""
+
+    kind: ClassVar[str] = "effective_rank"
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """``lower_i ≤ λ_i(kernel) ≤ upper_i`` for all n eigenvalues, ``λ_1 ≤ … ≤ λ_n``; both lists ascend."""
+
+    kind: ClassVar[str] = "spectrum"
+    lower: tuple[Fraction, ...]
+    upper: tuple[Fraction, ...]
+
+    def supports(self, stated: Spectrum) -> None:
+        """Reject a stated list of another length, or with an interval that does not contain the derived one."""
+        _same("number of eigenvalues", len(stated.lower), len(self.lower))
+        for k in range(len(self.lower)):
+            _at_most(f"lower[{k}]", stated.lower[k], self.lower[k])
+            _at_most(f"upper[{k}]", self.upper[k], stated.upper[k])
+
+
+@dataclass(frozen=True)
+class APriori:
+    """``lower ≤ λ_min(kernel) ≤ upper`` beside lower bounds known a priori, and how sharp these are.
+
+    ``bounds[k] ≤ λ_min`` by the rule ``rules[k]``, and ``ratio_lower[k] ≤ bounds[k] / λ_min ≤ ratio_upper[k]``.
+    """
+
+    kind: ClassVar[str] = "a_priori"
+    lower: Fraction
+    upper: Fraction
+    rules: tuple[str, ...]
+    bounds: tuple[Fraction, ...]
+    ratio_lower: tuple[Fraction, ...]
+    ratio_upper: tuple[Fraction, ...]
+
+    def supports(self, stated: APriori) -> None:
+        """Reject other rules or bounds, and intervals that do not contain the derived ones."""
+        _same("rules", stated.rules, self.rules)
+        _same("bounds", stated.bounds, self.bounds)
+        derived, claimed = (((c.lower, *c.ratio_lower), (c.upper, *c.ratio_upper)) for c in (self, stated))
+        for k, name in enumerate(("λ_min", *self.rules)):
+            _at_most(f"lower end of {name}", claimed[0][k], derived[0][k])
+            _at_most(f"upper end of {name}", derived[1][k], claimed[1][k])
+
+
+Claim = Enclosure | EigenvalueBound | LambdaMin | OperatorNorm | ConditionNumber | EffectiveRank | Spectrum | APriori
 
 
 def _same(name: str, stated: object, derived: object) -> None:
@@ -175,6 +237,21 @@ class _Fields:
         except InputError:
             raise Rejection("bad-claim", f"{self._kind}.{name}: expected a decimal string") from None
 
+    def number_list(self, name: str) -> tuple[Fraction, ...]:
+        values = self._take(name)
+        if not isinstance(values, list) or not values:
+            raise Rejection("bad-claim", f"{self._kind}.{name}: expected a list of decimal strings")
+        try:
+            return tuple(parse_decimal(value) for value in values)
+        except InputError as error:
+            raise Rejection("bad-claim", f"{self._kind}.{name}: {error}") from None
+
+    def choice_list(self, name: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
+        values = self._take(name)
+        if not isinstance(values, list) or any(value not in allowed for value in values):
+            raise Rejection("bad-claim", f"{self._kind}.{name}: expected a list of {', '.join(allowed)}")
+        return tuple(values)
+
     def rows(self, name: str) -> tuple[int, ...]:
         value = self._left.pop(name, [])
         if not isinstance(value, list) or any(type(k) is not int for k in value):
@@ -209,9 +286,38 @@ def _lambda_min(fields: _Fields) -> Claim:
     return claim
 
 
-def _operator_norm(fields: _Fields) -> Claim:
-    claim = OperatorNorm(fields.number("lower"), fields.number("upper"))
+def _interval(kind: type[OperatorNorm | ConditionNumber | EffectiveRank]) -> Callable[[_Fields], Claim]:
+    def read(fields: _Fields) -> Claim:
+        claim = kind(fields.number("lower"), fields.number("upper"))
+        fields.done()
+        return claim
+
+    return read
+
+
+def _spectrum(fields: _Fields) -> Claim:
+    claim = Spectrum(fields.number_list("lower"), fields.number_list("upper"))
     fields.done()
+    if len(claim.lower) != len(claim.upper):
+        raise Rejection("bad-claim", f"spectrum: {len(claim.lower)} lower and {len(claim.upper)} upper ends")
+    for ends in (claim.lower, claim.upper):
+        if any(a > b for a, b in pairwise(ends)):
+            raise Rejection("bad-claim", "spectrum: the ends must ascend")
+    return claim
+
+
+def _a_priori(fields: _Fields) -> Claim:
+    claim = APriori(
+        fields.number("lower"),
+        fields.number("upper"),
+        fields.choice_list("rules", A_PRIORI),
+        fields.number_list("bounds"),
+        fields.number_list("ratio_lower"),
+        fields.number_list("ratio_upper"),
+    )
+    fields.done()
+    if {len(x) for x in (claim.bounds, claim.ratio_lower, claim.ratio_upper)} != {len(claim.rules)}:
+        raise Rejection("bad-claim", "a_priori: the lists differ in length")
     return claim
 
 
@@ -219,7 +325,11 @@ _READERS: dict[str, Callable[[_Fields], Claim]] = {
     Enclosure.kind: _enclosure,
     EigenvalueBound.kind: _eigenvalue_bound,
     LambdaMin.kind: _lambda_min,
-    OperatorNorm.kind: _operator_norm,
+    OperatorNorm.kind: _interval(OperatorNorm),
+    ConditionNumber.kind: _interval(ConditionNumber),
+    EffectiveRank.kind: _interval(EffectiveRank),
+    Spectrum.kind: _spectrum,
+    APriori.kind: _a_priori,
 }
 
 
@@ -231,7 +341,7 @@ def to_fields(claim: Claim) -> dict[str, Any]:
             raw[name] = decimal(value)
         elif isinstance(value, tuple):
             if value:
-                raw[name] = list(value)
+                raw[name] = [decimal(x) if isinstance(x, Fraction) else x for x in value]
         else:
             raw[name] = value
     return raw

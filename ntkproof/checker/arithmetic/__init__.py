@@ -54,6 +54,9 @@ class Arithmetic(Protocol):
         U is an n x n matrix given by rows as (width, bytes).
         """
 
+    def symmetric(self, n: int, packed: list[int]) -> Matrix:
+        """Return the symmetric matrix with this row-major lower triangle."""
+
 
 def arithmetic(name: str) -> Any:
     """Return the arithmetic ``reference`` or ``fast``.

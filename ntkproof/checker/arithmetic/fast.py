@@ -133,3 +133,7 @@ class Fast:
     def congruence(self, matrix: Any, n: int, witness: tuple[int, bytes]) -> tuple[list[int], int]:
         """Return the diagonal and the off-diagonal norm of ``U A Uᵀ``."""
         return slices.congruence(matrix, n, *witness)
+
+    def symmetric(self, n: int, packed: list[int]) -> slices.Symmetric:
+        """Return the symmetric matrix of a packed lower triangle."""
+        return slices.Symmetric.from_lower(n, packed)

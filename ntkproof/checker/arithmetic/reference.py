@@ -45,3 +45,7 @@ class Reference:
     def congruence(self, matrix: exact.Symmetric | None, n: int, witness: tuple[int, bytes]) -> tuple[list[int], int]:
         """Return the diagonal and the off-diagonal norm of ``U A Uᵀ``."""
         return exact.congruence(matrix, n, *witness)
+
+    def symmetric(self, n: int, packed: list[int]) -> exact.Symmetric:
+        """Return the symmetric matrix of a packed lower triangle."""
+        return exact.Symmetric.from_lower(n, packed)

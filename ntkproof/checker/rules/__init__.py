@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ntkproof.checker.rules.a_priori import a_priori, gershgorin, khatri_rao, power_enclosure, separation
 from ntkproof.checker.rules.assume import assume
 from ntkproof.checker.rules.eigenvalues import (
     gram_is_psd,
@@ -13,15 +14,24 @@ from ntkproof.checker.rules.eigenvalues import (
 from ntkproof.checker.rules.enclosure import inputs_enclosure, kernel_enclosure
 from ntkproof.checker.rules.null_vector import null_vector
 from ntkproof.checker.rules.rule import Rule
+from ntkproof.checker.rules.spectrum import condition_number, effective_rank, spectrum
 
 RULES: dict[str, Rule] = {
+    "a_priori": a_priori,
     "assume": assume,
+    "condition_number": condition_number,
+    "effective_rank": effective_rank,
+    "gershgorin": gershgorin,
     "gram_is_psd": gram_is_psd,
     "inputs_enclosure": inputs_enclosure,
     "kernel_enclosure": kernel_enclosure,
+    "khatri_rao": khatri_rao,
     "lambda_min": lambda_min,
     "null_vector": null_vector,
     "operator_norm": operator_norm,
+    "power_enclosure": power_enclosure,
     "psd_bound": psd_bound,
     "rayleigh_bound": rayleigh_bound,
+    "separation": separation,
+    "spectrum": spectrum,
 }

@@ -17,7 +17,8 @@ from ntkproof.checker.rules.rule import Derived, Inputs, Proved, Rule, Setting
 MAX_FACTOR_WIDTH = 512
 
 
-def _premise(premise: Proved, eigenvalue: str) -> tuple[Enclosure, Matrix, Fraction]:
+def enclosed(premise: Proved, eigenvalue: str) -> tuple[Enclosure, Matrix, Fraction]:
+    """Return an enclosure, its integer matrix ``A`` and its unit ``2^-p``, or raise `Rejection` if it is none."""
     if not isinstance(premise.claim, Enclosure) or premise.matrix is None:
         raise Rejection("bad-premises", "the premise is not an enclosure that holds a matrix")
     if (premise.claim.matrix, eigenvalue) == ("inputs", "min"):
@@ -27,7 +28,7 @@ def _premise(premise: Proved, eigenvalue: str) -> tuple[Enclosure, Matrix, Fract
 
 def _psd_bound(setting: Setting, step: Inputs) -> Derived:
     """``λ_min(M) ≥ shift − …`` (eigenvalue ``min``) or ``λ_max(M) ≤ shift + …`` (``max``) from the witness Λ."""
-    claim, matrix, unit = _premise(step.premises[0], step.names["eigenvalue"])
+    claim, matrix, unit = enclosed(step.premises[0], step.names["eigenvalue"])
     p, q = claim.precision, step.integers["scale"]
     triangle = step.witness["factor"]
     if triangle.width > MAX_FACTOR_WIDTH:
@@ -51,7 +52,7 @@ def _psd_bound(setting: Setting, step: Inputs) -> Derived:
 
 def _rayleigh_bound(setting: Setting, step: Inputs) -> Derived:
     """``λ_min(M) ≤ vᵀMv/vᵀv ≤ λ_max(M)`` for the integer vector ``v``."""
-    claim, matrix, unit = _premise(step.premises[0], step.names["eigenvalue"])
+    claim, matrix, unit = enclosed(step.premises[0], step.names["eigenvalue"])
     v = step.witness["vector"].integers()
     if len(v) != matrix.n:
         raise Rejection("bad-witness", "the vector has the wrong length", str(matrix.n), str(len(v)))
@@ -99,10 +100,10 @@ def _operator_norm(setting: Setting, step: Inputs) -> Derived:
     lower, upper = _bounds(step, "inputs", "max")
     if upper < 0:
         raise Rejection("bad-premises", "an upper bound on ‖X‖² is negative")
-    return Derived(OperatorNorm(_root(max(lower, Fraction(0)), 0), _root(upper, 1)))
+    return Derived(OperatorNorm(root(max(lower, Fraction(0)), 0), root(upper, 1)))
 
 
-def _root(value: Fraction, up: int) -> Fraction:
+def root(value: Fraction, up: int) -> Fraction:
     """Return a rational at most (``up`` 0) or at least (1) ``√value``."""
     scale = max(0, 128 + (value.denominator.bit_length() - value.numerator.bit_length()) // 2)
     return Fraction(isqrt(floor(value * 4**scale)) + up, 2**scale)

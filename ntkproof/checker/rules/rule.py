@@ -26,12 +26,14 @@ class Proved:
         matrix: the integer matrix ``A`` when the claim is an `Enclosure`.
         assumptions: what the proof so far rests on, beyond the arithmetic.
         assumed: True when some premise was assumed and not proved.
+        rule: the name of the rule that derived it.
     """
 
     claim: Claim
     matrix: Matrix | None = None
     assumptions: frozenset[str] = frozenset()
     assumed: bool = False
+    rule: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,9 @@ class Rule:
         integers: integer arguments with their least and largest values.
         numbers: arguments that are decimal strings.
         names: arguments that are one of some words.
-        witness: names of its witness arrays (of integers).
+        witness: names of its witness arrays (of integers, one-dimensional).
+        matrices: names of its two-dimensional witness arrays (of integers).
+        repeat: the last kind of premise may occur any number of times, at least once.
     """
 
     derive: Callable[[Setting, Inputs], Derived]
@@ -84,19 +88,25 @@ class Rule:
     numbers: tuple[str, ...] = ()
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     witness: tuple[str, ...] = ()
+    matrices: tuple[str, ...] = ()
+    repeat: bool = False
 
     def inputs(self, step: Step, premises: tuple[Proved, ...], stated: Claim) -> Inputs:
         """Return the step as this rule sees it, or raise `Rejection` when it does not have the declared shape."""
         _exactly("argument", step.args, (*self.integers, *self.numbers, *self.names))
-        _exactly("witness", step.witness, self.witness)
+        _exactly("witness", step.witness, (*self.witness, *self.matrices))
         kinds = tuple(type(premise.claim) for premise in premises)
-        if kinds != self.premises:
+        more = self.premises[-1:] * (len(kinds) - len(self.premises)) if self.repeat else ()
+        if kinds != (*self.premises, *more):
             expected = ", ".join(kind.kind for kind in self.premises) or "no premises"
             found = ", ".join(kind.kind for kind in kinds) or "no premises"
             raise Rejection("bad-premises", "the rule uses other kinds of claims", expected, found)
-        for name in self.witness:
-            if step.witness[name].dtype == "float64" or len(step.witness[name].shape) != 1:
-                raise Rejection("bad-witness", f"the witness {name} must be a one-dimensional array of integers")
+        for name, array in step.witness.items():
+            dimensions = 2 if name in self.matrices else 1
+            if array.dtype == "float64" or len(array.shape) != dimensions:
+                raise Rejection(
+                    "bad-witness", f"the witness {name} must be an array of integers, {dimensions}-dimensional"
+                )
         return Inputs(
             premises,
             {name: _integer(name, step.args[name], *bounds) for name, bounds in self.integers.items()},
