@@ -69,7 +69,19 @@ def enclose_gram(
 
 
 def _enclosures(problem: Problem, precision: int, engine: str) -> tuple[list[tuple[int, int]], int]:
-    """Return (A, ρ) of the lower triangle in units of ``2^-p``, and p: ``precision`` bits below the largest."""
+    """Return (A, ρ) of the lower triangle in units of ``2^-p``, and p: ``precision`` bits below the largest.
+
+    Nearly parallel rows lose bits in every layer, so the working precision is raised while that helps.
+    """
+    working = precision + _GUARD
+    while True:
+        found, p = _attempt(problem, precision, working, engine)
+        if max(radius for _, radius in found) <= 16 or working > 4 * precision + 512:
+            return found, p
+        working += precision + _GUARD
+
+
+def _attempt(problem: Problem, precision: int, working: int, engine: str) -> tuple[list[tuple[int, int]], int]:
     inputs, exponent = problem.dataset.inputs, problem.dataset.exponent
     found: list[Any] = []
 
@@ -77,8 +89,8 @@ def _enclosures(problem: Problem, precision: int, engine: str) -> tuple[list[tup
         found.append(x)
         return 0, 0
 
-    with flint.ctx.workprec(precision + _GUARD):
-        numbers = ArbNumbers() if engine == "fast" else Intervals(precision + _GUARD)
+    with flint.ctx.workprec(working):
+        numbers = ArbNumbers() if engine == "fast" else Intervals(working)
         gram = (slices if engine == "fast" else exact).gram(inputs, exponent)
         enclose_entries(problem, gram, numbers, keep, lambda done, total: None)
         tiny = 4 * (precision + 1100)  # squares of the smallest float64 differ from 0 at this precision
