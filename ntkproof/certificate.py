@@ -127,9 +127,8 @@ def read(path: Path | str) -> Certificate:
     """
     path = Path(path)
     try:
-        if path.stat().st_size > MAX_TEXT:
-            raise Malformed(f"the file is longer than {MAX_TEXT} bytes")
-        text = path.read_bytes().decode("utf-8")
+        size = path.stat().st_size
+        text = path.read_bytes().decode("utf-8") if size <= MAX_TEXT else ""
     except FileNotFoundError:
         raise Malformed("no such file") from None
     except OSError as error:
@@ -138,6 +137,8 @@ def read(path: Path | str) -> Certificate:
         raise Malformed(f"not UTF-8 at byte {error.start}") from None
     except ValueError:
         raise Malformed("not a file name") from None
+    if size > MAX_TEXT:
+        raise Malformed(f"the file is longer than {MAX_TEXT} bytes")
     return parse(text, path.parent)
 
 
