@@ -21,9 +21,11 @@ MAX_ROWS = 20_000
 MAX_COLUMNS = 100_000
 MAX_DEPTH = 10
 MAX_LABEL = 2000
+MAX_WIDTH = 10**60
 KERNELS = ("ntk", "nngp")
 TRAINED = ("hidden", "output", "both", "all")
 INPUT_SCALES = ("1", "fan-in")
+INITS = ("signs", "balanced", "antisymmetric", "gaussian")
 ACTIVATIONS = ("relu", "leaky_relu", "abs", "identity", "erf", "sin", "cos")
 DEFAULT_LEAKY_SLOPE = Fraction(1, 100)
 
@@ -246,6 +248,43 @@ def split_activation(text: str) -> tuple[str, Fraction | None]:
     return match[1], slope
 
 
+@dataclass(frozen=True)
+class Training:
+    """How a two-layer network of finite width is initialised and trained on the loss ``½‖f(X) − y‖²``.
+
+    Args:
+        width: number ``m`` of hidden neurons.
+        init: the output weights ``a``: ``signs`` (iid ±1), ``balanced`` (±1, half of each), ``antisymmetric``
+            (±1, every neuron twice with opposite sign, so the network starts at 0) or ``gaussian``; the hidden
+            weights are standard normal (for ``antisymmetric``: those of ``m/2`` neurons).
+        step_size: the step of gradient descent, or None for gradient flow.
+
+    Raises:
+        InputError: unknown names or values out of range.
+    """
+
+    width: int
+    init: str = "antisymmetric"
+    step_size: Fraction | int | float | str | None = None
+
+    def __post_init__(self) -> None:
+        if type(self.width) is not int or not 1 <= self.width <= MAX_WIDTH:
+            raise InputError(f"the width must be an integer from 1 to {MAX_WIDTH:.0e}, not {self.width!r}")
+        if self.init not in INITS:
+            raise InputError(f"unknown init {self.init!r}; there are {', '.join(INITS)}")
+        if self.init in ("balanced", "antisymmetric") and self.width % 2:
+            raise InputError(f"init={self.init} needs an even width, not {self.width}")
+        if self.step_size is not None:
+            object.__setattr__(self, "step_size", exact(self.step_size))
+            if not 0 < exact(self.step_size) <= 10**6:
+                raise InputError(f"the step size must be from 0 to 10^6, not {self.step_size}")
+
+    @property
+    def independent_neurons(self) -> int:
+        """Number of independent hidden neurons at initialisation."""
+        return self.width // 2 if self.init == "antisymmetric" else self.width
+
+
 @dataclass(frozen=True, eq=False)
 class Problem:
     """A dataset, a network and which of its kernels: together they define the Gram matrix ``H``.
@@ -255,17 +294,24 @@ class Problem:
         network: the network.
         kernel: ``ntk`` or ``nngp``; the NNGP kernel is the covariance of ``f`` and ignores no parameter, so it
             asks for ``train="all"``.
+        training: for statements about a network of finite width; these need targets.
 
     Raises:
-        InputError: unknown kernel, or ``nngp`` with a choice of trained layers.
+        InputError: unknown kernel, ``nngp`` with a choice of trained layers, or training without targets.
     """
 
     dataset: Dataset
     network: Network
     kernel: str = "ntk"
+    training: Training | None = None
 
     def __post_init__(self) -> None:
         if self.kernel not in KERNELS:
             raise InputError(f"unknown kernel {self.kernel!r}; there are {', '.join(KERNELS)}")
         if self.kernel == "nngp" and self.network.train != "all":
             raise InputError("the nngp kernel does not depend on what is trained; leave train out (train=all)")
+        if self.training is not None:
+            if self.dataset.targets is None:
+                raise InputError("a statement about training needs targets")
+            if self.kernel != "ntk":
+                raise InputError("a statement about training needs the ntk kernel")
