@@ -14,12 +14,20 @@ from typing import Any
 
 from ntkproof.certificate import Certificate, Malformed, Step, parse, read
 from ntkproof.checker.arithmetic import Arithmetic, Tick, arithmetic
-from ntkproof.checker.claims import Claim, Rejection, parse_claim, to_fields
+from ntkproof.checker.claims import Convergence, Rejection, parse_claim, to_fields
 from ntkproof.checker.rules import RULES
 from ntkproof.checker.rules.rule import Proved, Setting
 from ntkproof.problem import decimal
 
-CONCLUSIONS = ("lambda_min", "operator_norm", "spectrum", "condition_number", "effective_rank", "a_priori")
+CONCLUSIONS = (
+    "lambda_min",
+    "operator_norm",
+    "spectrum",
+    "condition_number",
+    "effective_rank",
+    "a_priori",
+    "convergence",
+)
 
 
 @dataclass(frozen=True)
@@ -145,6 +153,8 @@ def _replay(certificate: Certificate, numbers: Arithmetic, tick: Tick, where: _W
             proved.claim.kind,
         )
     _follows(proved.claim, stated)
+    if proved.events and not isinstance(stated, Convergence):
+        raise Rejection("bad-conclusion", "the claim holds with some probability, which the conclusion does not state")
     return Proved(stated, None, proved.assumptions, proved.assumed)
 
 
@@ -157,14 +167,19 @@ def _accept(step: Step, proved: Mapping[str, Proved], setting: Setting) -> Prove
     rule = RULES[step.rule]
     premises = tuple(proved[name] for name in step.uses)
     stated = parse_claim(step.claim)
-    derived = rule.derive(setting, rule.inputs(step, premises, stated))
+    inputs = rule.inputs(step, premises, stated)
+    derived = rule.derive(setting, inputs)
     _follows(derived.claim, stated)
+    events = inputs.events
+    if derived.failure:
+        events[step.id] = derived.failure
     return Proved(
         stated,
         derived.matrix,
         derived.assumptions.union(*(premise.assumptions for premise in premises)),
         derived.assumed or any(premise.assumed for premise in premises),
         step.rule,
+        events,
     )
 
 

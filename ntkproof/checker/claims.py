@@ -32,7 +32,7 @@ class Rejection(Exception):
 
 POWERS = (1, *range(2, 33, 2))
 MATRICES = ("kernel", "inputs", *(f"power-{k}" for k in POWERS))
-A_PRIORI = ("separation", "khatri_rao", "gershgorin")
+A_PRIORI = ("separation", "separation_log", "khatri_rao", "gershgorin")
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,90 @@ class APriori:
             _at_most(f"upper end of {name}", derived[1][k], claimed[1][k])
 
 
-Claim = Enclosure | EigenvalueBound | LambdaMin | OperatorNorm | ConditionNumber | EffectiveRank | Spectrum | APriori
+QUANTITIES = {
+    "residual": "upper",  # ‖r_0‖
+    "loewner": "lower",  # s with H_0 ⪰ s H∞
+    "initial_deviation": "upper",  # ‖H_0 − H∞‖
+    "initial_lambda_min": "lower",  # λ_min(H_0)
+    "inverse_form": "upper",  # yᵀ H∞⁻¹ y
+    "linearised_path": "upper",  # r_0ᵀ H_0⁻¹ r_0: the squared distance to the solution of the linearised problem
+    "jacobian_norm": "upper",  # ‖J‖ everywhere
+}
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One side (`QUANTITIES`) of a quantity of the network at initialisation."""
+
+    kind: ClassVar[str] = "bound"
+    quantity: str
+    value: Fraction
+
+    def supports(self, stated: Bound) -> None:
+        """Reject a stated bound that is sharper than this one."""
+        _same("quantity", stated.quantity, self.quantity)
+        small, large = (stated, self) if QUANTITIES[self.quantity] == "lower" else (self, stated)
+        _at_most("value", small.value, large.value)
+
+
+@dataclass(frozen=True)
+class JacobianDeviation:
+    """``‖J(θ) − J(θ_0)‖ ≤ offset + slope s`` whenever ``‖θ − θ_0‖ ≤ s``, for every s.
+
+    ``lipschitz`` (yes or no): ``slope`` is also a Lipschitz constant of ``J`` everywhere.
+    """
+
+    kind: ClassVar[str] = "jacobian_deviation"
+    offset: Fraction
+    slope: Fraction
+    lipschitz: str
+
+    def supports(self, stated: JacobianDeviation) -> None:
+        """Reject a stated deviation that is smaller than this one."""
+        _at_most("offset", self.offset, stated.offset)
+        _at_most("slope", self.slope, stated.slope)
+        if stated.lipschitz == "yes":
+            _same("lipschitz", stated.lipschitz, self.lipschitz)
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """With probability at least ``1 − failure`` over the initialisation, training at this width converges.
+
+    For ``flow``: ``L(t) ≤ e^{−rate t} L(0)``, ``‖θ_t − θ_0‖ ≤ radius`` and ``‖H_t − H_0‖ ≤ kernel_deviation`` for all
+    t ≥ 0.  For ``descent`` with step η the same with ``L(k) ≤ (1 − η rate)^k L(0)``.
+    """
+
+    kind: ClassVar[str] = "convergence"
+    dynamics: str
+    width: Fraction
+    rate: Fraction
+    failure: Fraction
+    radius: Fraction
+    kernel_deviation: Fraction
+
+    def supports(self, stated: Convergence) -> None:
+        """Reject a stated convergence that is faster, surer or closer than this one, or of another width."""
+        _same("dynamics", stated.dynamics, self.dynamics)
+        _same("width", stated.width, self.width)
+        _at_most("rate", stated.rate, self.rate)
+        for name in ("failure", "radius", "kernel_deviation"):
+            _at_most(name, getattr(self, name), getattr(stated, name))
+
+
+Claim = (
+    Enclosure
+    | EigenvalueBound
+    | LambdaMin
+    | OperatorNorm
+    | ConditionNumber
+    | EffectiveRank
+    | Spectrum
+    | APriori
+    | Bound
+    | JacobianDeviation
+    | Convergence
+)
 
 
 def _same(name: str, stated: object, derived: object) -> None:
@@ -321,7 +404,32 @@ def _a_priori(fields: _Fields) -> Claim:
     return claim
 
 
+def _bound(fields: _Fields) -> Claim:
+    claim = Bound(fields.choice("quantity", tuple(QUANTITIES)), fields.number("value"))
+    fields.done()
+    return claim
+
+
+def _jacobian_deviation(fields: _Fields) -> Claim:
+    claim = JacobianDeviation(
+        fields.number("offset"), fields.number("slope"), fields.choice("lipschitz", ("yes", "no"))
+    )
+    fields.done()
+    return claim
+
+
+def _convergence(fields: _Fields) -> Claim:
+    dynamics = fields.choice("dynamics", ("flow", "descent"))
+    names = ("width", "rate", "failure", "radius", "kernel_deviation")
+    claim = Convergence(dynamics, *(fields.number(name) for name in names))
+    fields.done()
+    return claim
+
+
 _READERS: dict[str, Callable[[_Fields], Claim]] = {
+    Bound.kind: _bound,
+    JacobianDeviation.kind: _jacobian_deviation,
+    Convergence.kind: _convergence,
     Enclosure.kind: _enclosure,
     EigenvalueBound.kind: _eigenvalue_bound,
     LambdaMin.kind: _lambda_min,

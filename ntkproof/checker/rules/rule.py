@@ -27,6 +27,7 @@ class Proved:
         assumptions: what the proof so far rests on, beyond the arithmetic.
         assumed: True when some premise was assumed and not proved.
         rule: the name of the rule that derived it.
+        events: the random events the claim holds on, each with a bound on the probability that it fails.
     """
 
     claim: Claim
@@ -34,6 +35,7 @@ class Proved:
     assumptions: frozenset[str] = frozenset()
     assumed: bool = False
     rule: str = ""
+    events: Mapping[str, Fraction] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -56,15 +58,24 @@ class Inputs:
     witness: Mapping[str, Array]
     stated: Claim
 
+    @property
+    def events(self) -> dict[str, Fraction]:
+        """The random events the premises hold on, each counted once."""
+        return {name: failure for premise in self.premises for name, failure in premise.events.items()}
+
 
 @dataclass(frozen=True)
 class Derived:
-    """What a rule derives: a claim, its matrix if it is an enclosure, and what it assumes."""
+    """What a rule derives: a claim, its matrix if it is an enclosure, and what it assumes.
+
+    ``failure`` bounds the probability that a new random event, on which the claim holds, does not occur.
+    """
 
     claim: Claim
     matrix: Matrix | None = None
     assumptions: frozenset[str] = frozenset()
     assumed: bool = False
+    failure: Fraction = Fraction(0)
 
 
 @dataclass(frozen=True)
