@@ -1,0 +1,250 @@
+"""Every shipped certificate is valid and true; every forgery is rejected, where and why it should be."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import flint
+import numpy as np
+import oracle
+import pytest
+
+from ntkproof.certificate import SUFFIX
+from ntkproof.checker import check
+from ntkproof.checker.arithmetic import arithmetic
+
+FOLDER = Path(__file__).parent.parent / "certificates"
+ENGINES = ("fast", "reference")
+LARGEST_QUICK = 200  # rows up to which the reference arithmetic always checks
+SAMPLE = "diabetes-relu-hidden-depth1"  # the larger one that it always checks too
+MAX_BYTES = 14 * 10**6
+
+
+def script(path: str) -> ModuleType:
+    """Import a script of the folder of certificates."""
+    spec = importlib.util.spec_from_file_location(f"certificates_{Path(path).stem}", FOLDER / path)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@cache
+def document(name: str) -> dict[str, Any]:
+    return json.loads((FOLDER / (name + SUFFIX)).read_text())
+
+
+def rows(name: str) -> int:
+    return document(name)["problem"]["dataset"]["inputs"]["shape"][0]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name.removesuffix(SUFFIX) for path in folder.glob("*" + SUFFIX))
+
+
+def trusts(engine: str) -> str:
+    return f"arithmetic ({engine}): {arithmetic(engine).trusts}"
+
+
+SHIPPED = names(FOLDER)
+HOLEY = {
+    "wine10-relu-assumed-lower": "assumed without proof: lambda_min of kernel, lower bound ",
+}
+FORGED = json.loads((FOLDER / "rejected" / "index.json").read_text())
+
+
+# Shipped certificates -------------------------------------------------------------------------------------------
+
+
+def test_the_script_knows_all_certificates():
+    known = {entry.name for entry in script("regenerate.py").entries()}
+    assert known == {*SHIPPED, *(f"holey/{name}" for name in names(FOLDER / "holey"))}
+
+
+def test_the_folder_is_small():
+    files = [path for path in FOLDER.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    assert sum(path.stat().st_size for path in files) < MAX_BYTES
+
+
+def test_no_sidecar_is_left_over():
+    named = set()
+    for name in SHIPPED:
+        dataset = document(name)["problem"]["dataset"]
+        arrays = [dataset["inputs"], dataset.get("targets", {})]
+        arrays += [array for step in document(name)["steps"] for array in step["witness"].values()]
+        named |= {array["file"] for array in arrays if "file" in array}
+    assert named == {path.name for path in FOLDER.glob("*.bin")}
+
+
+def is_valid(name: str, engine: str) -> None:
+    verdict = check(FOLDER / (name + SUFFIX), engine=engine)
+    assert (verdict.verdict, verdict.code, verdict.exit_code) == ("valid", "", 0), verdict
+    assert verdict.assumptions == (trusts(engine),)
+    assert verdict.conclusion == document(name)["conclusion"]["claim"]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_valid_by_fast(name: str):
+    is_valid(name, "fast")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if rows(name) <= LARGEST_QUICK or name == SAMPLE else pytest.mark.slow)
+        for name in SHIPPED
+    ],
+)
+def test_valid_by_reference(name: str):
+    is_valid(name, "reference")
+
+
+# Truth, in float64 and in Arb -----------------------------------------------------------------------------------
+
+
+def float_duals(name: str, q: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The dual activation and that of the derivative, of a covariance matrix ``c`` with diagonal ``q``."""
+    if name == "identity":
+        return c, np.ones_like(c)
+    if name == "erf":
+        ends = np.outer(1 + 2 * q, 1 + 2 * q)
+        return 2 / np.pi * np.arcsin(2 * c / np.sqrt(ends)), 4 / np.pi / np.sqrt(ends - 4 * c * c)
+    if name in ("sin", "cos"):
+        size = np.exp(-np.add.outer(q, q) / 2)
+        odd, even = size * np.sinh(c), size * np.cosh(c)
+        return (odd, even) if name == "sin" else (even, odd)
+    slope = float(name[11:-1]) if name.startswith("leaky") else 0.0
+    norm = np.sqrt(np.outer(q, q))
+    theta = np.arccos(np.clip(c / norm, -1, 1))
+    np.fill_diagonal(theta, 0)
+    relu = (norm * np.sin(theta) + (np.pi - theta) * c) / (2 * np.pi)
+    return slope * c + (1 - slope) ** 2 * relu, slope + (1 - slope) ** 2 * (np.pi - theta) / (2 * np.pi)
+
+
+def float_kernel(problem: dict[str, Any]) -> np.ndarray:
+    """The Gram matrix in float64: the recursion written once more, for whole matrices."""
+    network, x = problem["network"], oracle.array(problem["dataset"]["inputs"], FOLDER)
+    beta2, weight2 = float(network["bias"]) ** 2, float(network["weight_std"]) ** 2
+    c = weight2 * (x @ x.T) / (x.shape[1] if network["input_scale"] == "fan-in" else 1) + beta2
+    tangent = c
+    for _ in range(network["depth"]):
+        dual, derivative = float_duals(network["activation"], np.diag(c).copy(), c)
+        hidden, c = weight2 * tangent * derivative, weight2 * dual + beta2
+        tangent = hidden + c
+    if problem["kernel"] == "nngp":
+        return c
+    return {"all": tangent, "hidden": hidden, "output": c - beta2, "both": tangent - beta2}[network["train"]]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_conclusion_contains_the_float64_estimate(name: str):
+    claim = document(name)["conclusion"]["claim"]
+    if claim["kind"] == "operator_norm":
+        estimate = size = np.linalg.norm(oracle.array(document(name)["problem"]["dataset"]["inputs"], FOLDER), 2)
+    else:
+        values = np.linalg.eigvalsh(float_kernel(document(name)["problem"]))
+        estimate, size = values[0], values[-1] * len(values)
+    error = 64 * np.finfo(float).eps * size
+    assert float(claim["lower"]) - error <= estimate <= float(claim["upper"]) + error
+
+
+@pytest.mark.parametrize("name", [name for name in SHIPPED if rows(name) <= 50])
+def test_the_conclusion_contains_the_truth(name: str):
+    claim = document(name)["conclusion"]["claim"]
+    if claim["kind"] == "lambda_min":
+        truth = oracle.smallest_eigenvalue(oracle.kernel(document(name)["problem"]))
+        with flint.ctx.workprec(oracle.BITS):
+            slack = oracle.ball(Fraction(1, 2**100))
+            assert truth.rad() < slack
+            assert oracle.ball(Fraction(claim["lower"])) - slack < truth < oracle.ball(Fraction(claim["upper"])) + slack
+    assert oracle.holds(document(name))
+
+
+@pytest.mark.parametrize("name", [name for name in SHIPPED if rows(name) <= 50])
+def test_the_oracle_refutes_what_is_nearly_true(name: str):
+    """A judge that says yes to everything would be worthless: 1 per mille beyond the truth is false."""
+    changed = json.loads(json.dumps(document(name)))
+    claim = changed["conclusion"]["claim"]
+    size = Fraction(claim["upper"]) / 1000 or Fraction(1, 10**9)
+    for field, other, sign in (("lower", "upper", 1), ("upper", "lower", -1)):
+        before = claim[field]
+        claim[field] = str(Fraction(claim[other]) + sign * size)
+        assert not oracle.holds(changed)
+        claim[field] = before
+
+
+# Holey certificates ---------------------------------------------------------------------------------------------
+
+
+def test_every_holey_certificate_is_pinned():
+    assert names(FOLDER / "holey") == sorted(HOLEY)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", HOLEY)
+def test_holey(name: str, engine: str):
+    verdict = check(FOLDER / "holey" / (name + SUFFIX), engine=engine)
+    assert (verdict.verdict, verdict.code, verdict.exit_code, verdict.valid) == ("holey", "", 3, False)
+    assumed = HOLEY[name] + document(f"holey/{name}")["conclusion"]["claim"]["lower"]
+    assert verdict.assumptions == (assumed, trusts(engine))
+
+
+# Forgeries ------------------------------------------------------------------------------------------------------
+
+
+def test_the_index_lists_the_folder():
+    listed = [entry["file"] for entry in FORGED]
+    assert listed == sorted(path.name for path in (FOLDER / "rejected").glob("*" + SUFFIX))
+    assert len(set(listed)) == len(listed) >= 45
+    assert "empty-derivation" in listed[0]
+    assert all(entry["falsehood"] and entry["verdict"] in ("invalid", "malformed") for entry in FORGED)
+
+
+def test_the_folder_is_what_the_script_writes():
+    files = script("rejected/forge.py").build()
+    found = {path.name for path in (FOLDER / "rejected").iterdir() if path.suffix in (".json", ".bin")}
+    assert found == set(files)
+    assert [name for name, data in files.items() if (FOLDER / "rejected" / name).read_bytes() != data] == []
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("entry", FORGED, ids=lambda entry: entry["file"].removesuffix(SUFFIX))
+def test_forgery_is_rejected(entry: dict[str, str], engine: str):
+    verdict = check(FOLDER / "rejected" / entry["file"], engine=engine)
+    assert (verdict.verdict, verdict.code, verdict.step) == (entry["verdict"], entry["code"], entry["step"]), verdict
+    assert verdict.exit_code == {"invalid": 1, "malformed": 2}[entry["verdict"]]
+    assert verdict.conclusion is None
+    assert verdict.reason
+    assert "\n" not in verdict.reason
+
+
+def test_a_sidecar_is_no_link(tmp_path: Path):
+    """A link to the true bytes is refused too: what a link points at can change between two looks."""
+    source = document("three-relu-hidden-depth1")
+    changed = json.loads(json.dumps(source))
+    array = changed["problem"]["dataset"]["inputs"]
+    data = oracle.array(array).tobytes()
+    del array["base64"]
+    array |= {"file": "inputs.bin", "bytes": len(data)}
+    path = tmp_path / ("linked" + SUFFIX)
+    path.write_text(json.dumps(changed))
+    (tmp_path / "elsewhere.bin").write_bytes(data)
+    (tmp_path / "inputs.bin").symlink_to(tmp_path / "elsewhere.bin")
+    assert check(path).code == "malformed"
+    (tmp_path / "inputs.bin").unlink()
+    (tmp_path / "inputs.bin").mkdir()
+    assert check(path).code == "malformed"
+    (tmp_path / "inputs.bin").rmdir()
+    (tmp_path / "inputs.bin").write_bytes(data)
+    assert check(path).valid
+
+
+def test_a_text_has_no_folder_to_read_sidecars_from():
+    verdict = check(json.dumps(document(SAMPLE)))
+    assert (verdict.code, "no folder" in verdict.reason) == ("malformed", True)
