@@ -118,6 +118,26 @@ def exp(m: int, e: int, bits: int) -> Bounds:
     return total - err, total + err, k - wp
 
 
+def sin_cos(m: int, e: int, bits: int) -> tuple[Bounds, Bounds]:
+    """Enclose sin and cos of m * 2**e to *absolute* width ``2**(3 - bits)``.
+
+    At ``2**4096`` and above returns the sound but useless ``[-1, 1]``.
+    """
+    if m == 0:
+        return (0, 0, 0), (1, 1, 0)
+    magnitude = m.bit_length() + e
+    if magnitude > 4096:
+        return (-1, 1, 0), (-1, 1, 0)
+    wp = _working(bits + max(0, magnitude))
+    table, unit = _table(wp, -1)
+    # x = k pi/2 + f with 0 <= f < pi/2; x is off by one unit, each of the k pi/2 by 2*unit.
+    k, f = divmod(_shift(m, e + wp), 2 * table[256])
+    s, c, err = _sin_cos_series(f, wp)
+    err += 1 + 2 * unit * abs(k)
+    turned = ((s, c), (c, -s), (-s, -c), (-c, s))[k % 4]
+    return (turned[0] - err, turned[0] + err, -wp), (turned[1] - err, turned[1] + err, -wp)
+
+
 def log(m: int, e: int, bits: int) -> Bounds:
     """Enclose the natural logarithm of m * 2**e. Raises ValueError if ``m <= 0``."""
     if m <= 0:
@@ -266,6 +286,22 @@ def _exp_series(f: int, wp: int) -> tuple[int, int]:
         term = ((term * f) >> wp) // n
         total += term
     return total, 2 * n
+
+
+def _sin_cos_series(f: int, wp: int) -> tuple[int, int, int]:
+    """Return sin and cos of f * 2**-wp, 0 <= f < 1.58 * 2**wp, and their error, in units of 2**-wp.
+
+    Term n is off by at most 1.58 (error of term n-1)/n + 1 < 1.7 (two nested floors are one floor; term 1 is
+    exact), so one that vanishes was below 1.7, and all later ones sum to less than 1.7 * 0.53 / 0.47 < 2. So the
+    error is at most 1.7 (n - 1) + 2 < 2 n + 1.
+    """
+    term, n = f, 1
+    sums = [1 << wp, f, 0, 0]  # the terms of order 0, 1, 2, 3 modulo 4
+    while term:
+        n += 1
+        term = ((term * f) >> wp) // n
+        sums[n % 4] += term
+    return sums[1] - sums[3], sums[0] - sums[2], 2 * n + 1
 
 
 @lru_cache(maxsize=4096)

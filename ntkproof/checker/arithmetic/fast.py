@@ -5,6 +5,8 @@ Trusted.  The answers are those of ``reference``; what has to be believed is lis
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
 
@@ -66,6 +68,60 @@ class ArbNumbers:
     def exp(self, x: flint.arb) -> flint.arb:
         """Enclose eˣ."""
         return x.exp()
+
+    def log(self, x: flint.arb) -> flint.arb:
+        """Enclose the natural logarithm; not finite unless all of the ball is positive."""
+        return x.log()
+
+    def erf(self, x: flint.arb) -> flint.arb:
+        """Enclose erf."""
+        return x.erf()
+
+    def atan(self, x: flint.arb) -> flint.arb:
+        """Enclose atan."""
+        return x.atan()
+
+    def sin(self, x: flint.arb) -> flint.arb:
+        """Enclose sin."""
+        return x.sin()
+
+    def cos(self, x: flint.arb) -> flint.arb:
+        """Enclose cos."""
+        return x.cos()
+
+    def tanh(self, x: flint.arb) -> flint.arb:
+        """Enclose tanh."""
+        return x.tanh()
+
+    def softplus(self, x: flint.arb) -> flint.arb:
+        """Enclose ``log(1 + eˣ)``."""
+        return x.exp().log1p()
+
+    def positive(self, x: flint.arb) -> flint.arb:
+        """Return ``x``; ValueError unless all of it is positive."""
+        if not (x.is_finite() and x > 0):
+            raise ValueError("a number is not seen to be positive")
+        return x
+
+    @property
+    def precision(self) -> int:
+        """Number of significant bits."""
+        return int(flint.ctx.prec)
+
+    @contextmanager
+    def at(self, bits: int) -> Iterator[ArbNumbers]:
+        """Yield this context at another precision."""
+        with flint.ctx.workprec(bits):
+            yield self
+
+    def ball(self, middle: int, radius: int, p: int) -> flint.arb:
+        """Return a ball that holds all v with ``|v − 2^-p middle| ≤ 2^-p radius``."""
+        return flint.arb((middle - radius, -p)).union(flint.arb((middle + radius, -p)))
+
+    def product(self, a: list[list[int]], b: list[list[int]]) -> list[list[int]]:
+        """Return the exact product of two integer matrices, given as lists of rows."""
+        found = (flint.fmpz_mat(a) * flint.fmpz_mat(b)).table()
+        return [[int(x) for x in row] for row in found]
 
     def quantise(self, x: flint.arb, precision: int) -> tuple[int, int]:
         """Return integers ``(A, ρ)`` with ``|v − 2^-precision A| ≤ 2^-precision ρ`` for every v in the ball.

@@ -19,9 +19,11 @@ An infinite end makes every method here raise ValueError; it cannot leave throug
 Comparisons of mpmath intervals may answer None, and are not used.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from functools import cached_property
+from operator import mul
 from typing import Any, TypeAlias
 
 from mpmath.ctx_iv import MPIntervalContext
@@ -116,6 +118,51 @@ class Intervals:
         """Enclose erf, 2/sqrt(pi) times the integral of exp(-t**2) for t from 0 to x."""
         return self._increasing(elementary.erf, *_ends(x))
 
+    def atan(self, x: Interval) -> Interval:
+        """Enclose atan, in radians."""
+        return self._increasing(elementary.atan, *_ends(x))
+
+    def sin(self, x: Interval) -> Interval:
+        """Enclose sin of radians: that of the centre, up to the half width of ``x``, within [-1, 1]."""
+        return self._wave(x, 0)
+
+    def cos(self, x: Interval) -> Interval:
+        """Enclose cos of radians; see `sin`."""
+        return self._wave(x, 1)
+
+    def tanh(self, x: Interval) -> Interval:
+        """Enclose tanh to an absolute error. Raises OverflowError like `exp`."""
+        return 1 - 2 / (self.exp(2 * x) + 1)
+
+    def softplus(self, x: Interval) -> Interval:
+        """Enclose log(1 + exp(x)) to an absolute error. Raises OverflowError like `exp`."""
+        return self.log(1 + self.exp(x))
+
+    def positive(self, x: Interval) -> Interval:
+        """Return ``x``. Raises ValueError unless all of it is positive."""
+        if _ends(x)[0][0] <= 0:
+            raise ValueError("a number is not seen to be positive")
+        return x
+
+    @property
+    def precision(self) -> int:
+        """Number of significant bits."""
+        return self._bits
+
+    @contextmanager
+    def at(self, bits: int) -> Iterator["Intervals"]:
+        """Yield a context of another precision; its values and ours do not mix."""
+        yield self if bits == self._bits else Intervals(bits)
+
+    def ball(self, middle: int, radius: int, p: int) -> Interval:
+        """Return an interval that holds all v with ``|v - middle * 2**-p| <= radius * 2**-p``."""
+        return self._make((middle - radius, -p), (middle + radius, -p))
+
+    def product(self, a: list[list[int]], b: list[list[int]]) -> list[list[int]]:
+        """Return the exact product of two integer matrices, given as lists of rows."""
+        columns = [list(column) for column in zip(*b, strict=True)]
+        return [[sum(map(mul, row, column)) for column in columns] for row in a]
+
     def endpoints(self, x: Interval) -> tuple[Fraction, Fraction]:
         """Return the two ends, exactly. Raises ValueError if one is not finite."""
         low, high = _ends(x)
@@ -147,6 +194,17 @@ class Intervals:
         lower = f(*low, self._bits + _GUARD)
         upper = lower if low == high else f(*high, self._bits + _GUARD)
         return self._make((lower[0], lower[2]), (upper[1], upper[2]))
+
+    def _wave(self, x: Interval, which: int) -> Interval:
+        """Enclose sin (0) or cos (1), whose slopes are at most 1."""
+        (a, e), (b, f) = _ends(x)
+        base = min(e, f) - 1  # the centre and the half width are whole multiples of 2**base
+        low, high = a << (e - base - 1), b << (f - base - 1)
+        lo, hi, unit = elementary.sin_cos(low + high, base, self._bits + _GUARD)[which]
+        shared = min(unit, base, 0)
+        width, one = (high - low) << (base - shared), 1 << -shared
+        lo, hi = (lo << (unit - shared)) - width, (hi << (unit - shared)) + width
+        return self._make((max(lo, -one), shared), (min(hi, one), shared))
 
     def _angle(self, y: Dyadic, x: Dyadic) -> Bounds:
         e = min(y[1], x[1])
