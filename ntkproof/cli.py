@@ -153,8 +153,20 @@ def describe_conclusion(conclusion: dict[str, Any]) -> str:
         rows = conclusion["null_rows"]
         named = ", ".join(str(k) for k in rows[:8]) + (", …" if len(rows) > 8 else "")
         return f"λ_min = 0: the Gram matrix is singular, a null vector lives on rows {named} (counted from 0)"
-    names = {"lambda_min": "λ_min", "operator_norm": "‖X‖"}
-    return f"{names.get(str(kind), str(kind))} in [{conclusion.get('lower')}, {conclusion.get('upper')}]"
+    if kind == "spectrum":
+        lower, upper = conclusion["lower"], conclusion["upper"]
+        ends = (f"λ_{k + 1} in [{lower[k]}, {upper[k]}]" for k in (0, len(lower) - 1))
+        return f"all {len(lower)} eigenvalues, {', …, '.join(ends)}"
+    names = {
+        "lambda_min": "λ_min",
+        "a_priori": "λ_min",
+        "operator_norm": "‖X‖",
+        "condition_number": "λ_max/λ_min",
+        "effective_rank": "trace/λ_max",
+    }
+    line = f"{names.get(str(kind), str(kind))} in [{conclusion.get('lower')}, {conclusion.get('upper')}]"
+    bounds = zip(*(conclusion.get(name, ()) for name in ("rules", "bounds", "ratio_upper")), strict=True)
+    return line + "".join(f"; {rule}: {bound}, {ratio} of λ_min" for rule, bound, ratio in bounds)
 
 
 @cli.command("check")

@@ -6,8 +6,7 @@ little weakened so that either arithmetic accepts it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from fractions import Fraction
 from math import ceil, floor, frexp, log2
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ntkproof.certificate import Array, Certificate, Step
+from ntkproof.certificate import Array, Certificate
 from ntkproof.checker.arithmetic import Tick, arithmetic
 from ntkproof.checker.arithmetic.balls import Ball, Balls
 from ntkproof.checker.claims import (
@@ -24,54 +23,19 @@ from ntkproof.checker.claims import (
     Enclosure,
     OperatorNorm,
     Rejection,
-    parse_claim,
-    to_fields,
 )
 from ntkproof.checker.kernels import Kernel
-from ntkproof.checker.rules import RULES
-from ntkproof.checker.rules.rule import Proved, Setting
+from ntkproof.checker.rules.rule import Setting
 from ntkproof.problem import Dataset, InputError, Network, Problem, decimal
 from ntkproof.prover import factor
+from ntkproof.prover.a_priori import a_priori, bounds
+from ntkproof.prover.draft import Draft, round_decimal
 from ntkproof.prover.null_vectors import find_null_vector
+from ntkproof.prover.spectrum import condition_number, effective_rank, spectrum
 
-STATEMENTS = ("lambda-min", "operator-norm")
+STATEMENTS = ("lambda-min", "operator-norm", "spectrum", "condition-number", "effective-rank", "a-priori")
 DEFAULT_GAP = 1e-6
 LARGEST_PRECISION = 1024
-
-
-@dataclass
-class Draft:
-    """A proof being written: each step is run through its rule and its claim weakened before it is recorded."""
-
-    setting: Setting
-    steps: list[Step] = field(default_factory=list)
-    proved: dict[str, Proved] = field(default_factory=dict)
-
-    def derive(
-        self,
-        id: str,
-        rule: str,
-        uses: tuple[str, ...] = (),
-        args: Mapping[str, int | str] | None = None,
-        witness: Mapping[str, Array] | None = None,
-        weaken: Callable[[Any], Claim] = lambda claim: claim,
-        stated: Claim | None = None,
-    ) -> Any:
-        """Run a rule, record the step with its weakened claim, and return that claim."""
-        step = Step(id, rule, uses, args or {}, witness or {})
-        premises = tuple(self.proved[name] for name in uses)
-        placeholder = stated or EigenvalueBound("kernel", "min", "lower", Fraction(0))
-        derived = RULES[rule].derive(self.setting, RULES[rule].inputs(step, premises, placeholder))
-        fields = to_fields(weaken(derived.claim))
-        claim = parse_claim(fields)
-        self.proved[id] = Proved(claim, derived.matrix)
-        self.steps.append(Step(id, rule, uses, step.args, step.witness, fields))
-        return claim
-
-    def certificate(self) -> Certificate:
-        """Return the certificate that concludes the last step."""
-        last = self.steps[-1]
-        return Certificate(self.setting.problem, tuple(self.steps), last.id, last.claim)
 
 
 def certify(
@@ -93,6 +57,9 @@ def certify(
         statement: ``lambda-min``: the smallest eigenvalue of the analytic kernel's Gram matrix; if the matrix is
             singular by symmetry the certificate proves ``λ_min = 0`` with the null vector.
             ``operator-norm``: ``‖X‖``.
+            ``spectrum``: all eigenvalues, each to about ``n 1e-16 λ_max`` whatever the gap; ``effective-rank``:
+            ``trace / λ_max`` from them; ``condition-number``: ``λ_max / λ_min``, to the gap.
+            ``a-priori``: lower bounds on ``λ_min`` from the literature, and their ratios to the certified one.
         engine: ``fast`` or ``reference``, the arithmetic the enclosures are made with.
         gap: relative width wanted, from 1e-12 to 0.5.
         tick: called with (done, total) during long steps.
@@ -111,23 +78,32 @@ def certify(
     try:
         if statement == "operator-norm":
             return _operator_norm(draft, gap)
+        if statement in ("spectrum", "effective-rank"):
+            _enclose_spectrum(draft)
+            spectrum(draft)
+            return draft.certificate() if statement == "spectrum" else effective_rank(draft)
         vector = find_null_vector(problem)
+        if vector is not None and statement != "lambda-min":
+            raise InputError(f"λ_min = 0 by symmetry: there is no {statement} to prove; ask for lambda-min or spectrum")
         if vector is not None:
             draft.derive("singular", "null_vector", witness={"vector": Array.from_integers(vector)})
             return draft.certificate()
-        return _lambda_min(draft, gap)
+        known = Draft(draft.setting)
+        names = bounds(known) if statement == "a-priori" else ()
+        certificate = _lambda_min(draft, gap)
+        if statement == "lambda-min":
+            return certificate
+        if statement == "condition-number":
+            spectrum(draft)
+            return condition_number(draft)
+        draft.steps += known.steps
+        draft.proved |= known.proved
+        return a_priori(draft, names)
     except (Rejection, OverflowError) as error:
         raise InputError(f"no proof was found for these data: {error}; rescale them (--standardize)") from None
 
 
 # Rounding -------------------------------------------------------------------------------------------------------
-
-
-def round_decimal(value: Fraction, grid: Fraction, up: bool) -> Fraction:
-    """Return ``value`` rounded outward to a multiple of the largest power of ten ≤ ``grid``."""
-    power = floor(log2(grid.numerator) - log2(grid.denominator)) if grid > 0 else -400
-    unit = Fraction(10) ** floor(power * 0.30103)
-    return (ceil(value / unit) if up else floor(value / unit)) * unit
 
 
 def _weaken(slack: Fraction, relative: Fraction) -> Callable[[EigenvalueBound], Claim]:
@@ -160,7 +136,8 @@ def _lambda_min(draft: Draft, gap: float) -> Certificate:
     if needed is not None:
         _nothing_below(attempt, enclosure)
     attempt.derive("lambda_min", "lambda_min", ("lower", "upper"))
-    return attempt.certificate()
+    draft.steps, draft.proved = attempt.steps, attempt.proved
+    return draft.certificate()
 
 
 def _enclose_in_float64(draft: Draft) -> Enclosure | None:
@@ -198,6 +175,20 @@ def _enclose(draft: Draft, precision: int) -> Enclosure:
             draft.steps, draft.proved = trial.steps, trial.proved
             return claim
         working += max(32, claim.radius.bit_length())
+
+
+def _enclose_spectrum(draft: Draft) -> None:
+    """Enclose the kernel to well below the rounding noise of its eigenvectors in float64."""
+    enclosure = _enclose_in_float64(draft) or _enclose(draft, 64)
+    while enclosure.precision < LARGEST_PRECISION:
+        matrix = draft.proved["kernel"].matrix
+        if matrix is None:
+            raise RuntimeError("the enclosure holds no matrix")
+        largest = max(matrix.entry(i, i) for i in range(matrix.n)).bit_length()
+        missing = 40 + enclosure.radius.bit_length() - largest
+        if missing <= 0:
+            return
+        enclosure = _enclose(draft, min(LARGEST_PRECISION, enclosure.precision + missing))
 
 
 def _twice(claim: Enclosure) -> Claim:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from ntkproof.checker.rules.a_priori import a_priori, gershgorin, khatri_rao, power_enclosure, separation
+from ntkproof.checker.rules.a_priori import (
+    a_priori,
+    gershgorin,
+    khatri_rao,
+    power_enclosure,
+    separation,
+    separation_log,
+)
 from ntkproof.checker.rules.assume import assume
 from ntkproof.checker.rules.eigenvalues import (
     gram_is_psd,
@@ -33,5 +40,6 @@ RULES: dict[str, Rule] = {
     "psd_bound": psd_bound,
     "rayleigh_bound": rayleigh_bound,
     "separation": separation,
+    "separation_log": separation_log,
     "spectrum": spectrum,
 }

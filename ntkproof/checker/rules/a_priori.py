@@ -71,19 +71,22 @@ def _squared_cosines(setting: Setting) -> tuple[list[list[int]], Fraction]:
 
 
 def _separation(setting: Setting, step: Inputs) -> Derived:
-    """``λ_min ≥ w min Σ¹_ii δ / (100 n²)`` (Oymak and Soltanolkotabi 2020), or a better ``δ / (c √log n)``.
+    """``λ_min ≥ w min Σ¹_ii δ / (100 n²)``, Oymak and Soltanolkotabi 2020."""
+    return _separated(setting, Fraction(100 * setting.problem.dataset.n**2))
 
-    ``δ = min_{i≠j} min(‖u_i − u_j‖, ‖u_i + u_j‖)`` of the normalised ``u_i``, so ``δ² = 2 − 2 max |ρ_ij|``.
-    """
-    weight = _hypotheses(setting.problem)[1]
+
+def _separation_log(setting: Setting, step: Inputs) -> Derived:
+    """``λ_min ≥ w min Σ¹_ii δ / (4 π^{3/2} √(1 + ln(2(n−1))))``, proved here: almost no loss with n."""
+    logarithm = Fraction(6932, 10**4) * (2 * setting.problem.dataset.n - 2).bit_length()  # ln 2 < 0.6932
+    return _separated(setting, Fraction(222734, 10**4) * root(1 + logarithm, 1))
+
+
+def _separated(setting: Setting, divisor: Fraction) -> Derived:
+    """``w min Σ¹_ii δ / divisor``: δ is the least ``‖u_i ± u_j‖`` of normalised data, ``δ² = 2 − 2 max |ρ_ij|``."""
+    even = _hypotheses(setting.problem)[1]
     squares, least = _squared_cosines(setting)
-    n = len(squares)
     cosine = Fraction(isqrt(max(map(max, squares[1:])) << _BITS) + 1, _ONE)
-    delta = root(max(Fraction(0), 2 - 2 * cosine), 0)
-    divisor = Fraction(100 * n * n)
-    if step.names["form"] == "logarithmic":  # 4 π^{3/2} √(1 + ln(2(n−1))), ln 2 < 0.6932
-        divisor = Fraction(222734, 10**4) * root(1 + Fraction(6932, 10**4) * (2 * n - 2).bit_length(), 1)
-    return _bound(weight * least * delta / divisor)
+    return _bound(even * least * root(max(Fraction(0), 2 - 2 * cosine), 0) / divisor)
 
 
 def _power_enclosure(setting: Setting, step: Inputs) -> Derived:
@@ -104,19 +107,19 @@ def _power_enclosure(setting: Setting, step: Inputs) -> Derived:
 
 def _khatri_rao(setting: Setting, step: Inputs) -> Derived:
     """``λ_min ≥ w_k λ_min(T_k)``, as in Nguyen, Mondelli and Montúfar 2021 for the Khatri-Rao powers of ``X``."""
-    linear, even = _hypotheses(setting.problem)
     claim = step.premises[0].claim
     if not isinstance(claim, EigenvalueBound) or (claim.eigenvalue, claim.side) != ("min", "lower"):
         raise Rejection("bad-premises", "the premise bounds something else", "lower bound on lambda_min of a power-k")
     if claim.matrix not in _POWERS:
         raise Rejection("bad-premises", "the premise bounds something else", "power-k", claim.matrix)
-    k = _POWERS[claim.matrix]
-    weight = linear if k == 1 else even * _coefficient(k // 2 - 1) / (2 * PI[1])
-    return _bound(weight * max(Fraction(0), claim.value))
+    return _bound(weight(setting.problem, _POWERS[claim.matrix]) * max(Fraction(0), claim.value))
 
 
-def _coefficient(m: int) -> Fraction:
-    return Fraction(comb(2 * m, m), 4**m * (2 * m + 1))
+def weight(problem: Problem, k: int) -> Fraction:
+    """Return a lower bound of ``w_k``, k one of `POWERS`; `Rejection` if the theorem is about another network."""
+    linear, even = _hypotheses(problem)
+    m = k // 2 - 1
+    return linear if k == 1 else even * Fraction(comb(2 * m, m), 4**m * (2 * m + 1)) / (2 * PI[1])
 
 
 def _gershgorin(setting: Setting, step: Inputs) -> Derived:
@@ -184,7 +187,8 @@ def _value(rule: str, claim: Any) -> Fraction:
     return claim.value
 
 
-separation = Rule(_separation, names={"form": ("oymak-soltanolkotabi", "logarithmic")})
+separation = Rule(_separation)
+separation_log = Rule(_separation_log)
 power_enclosure = Rule(_power_enclosure, integers={"power": (1, POWERS[-1]), "precision": (0, 4096)})
 khatri_rao = Rule(_khatri_rao, (EigenvalueBound,))
 gershgorin = Rule(_gershgorin, integers={"squarings": (0, 20)})

@@ -1,0 +1,64 @@
+"""Witnesses for all eigenvalues of the kernel: approximate eigenvectors in fixed point.  Untrusted."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import isqrt
+
+import numpy as np
+
+from ntkproof.certificate import Array, Certificate
+from ntkproof.checker.claims import ConditionNumber, EffectiveRank, Enclosure, Spectrum
+from ntkproof.prover.draft import Draft, round_decimal
+
+_SCALE = 54
+
+
+def spectrum(draft: Draft) -> Spectrum:
+    """Derive ``spectrum`` from the step ``kernel``, stated a little weaker than either arithmetic derives it.
+
+    The width is that of float64 eigenvectors, about ``n 1e-16 λ_max``, for every eigenvalue.
+    """
+    proved = draft.proved["kernel"]
+    if proved.matrix is None or not isinstance(proved.claim, Enclosure):
+        raise RuntimeError("the enclosure holds no matrix")
+    n, p, radius = proved.matrix.n, proved.claim.precision, proved.claim.radius
+    vectors = np.linalg.eigh(proved.matrix.floats(-p))[1].T
+    flat = Array.from_int64(np.rint(np.ldexp(vectors, _SCALE)).astype(np.int64).reshape(-1))
+    slack = Fraction(4 * (isqrt(n) + 2) * radius, 2**p)  # a perturbation of A by 2 radius moves d and ‖E‖_∞ so much
+
+    def outward(claim: Spectrum) -> Spectrum:
+        ends = [(max(Fraction(0), a - slack), b + slack) for a, b in zip(claim.lower, claim.upper, strict=True)]
+        grid = max(b - a for a, b in ends) / 64
+        if not grid:
+            return claim
+        return Spectrum(
+            tuple(round_decimal(a, grid, up=False) for a, _ in ends),
+            tuple(round_decimal(b, grid, up=True) for _, b in ends),
+        )
+
+    witness = {"vectors": Array(flat.dtype, (n, n), flat.data)}
+    claim: Spectrum = draft.derive("spectrum", "spectrum", ("kernel",), {"scale": _SCALE}, witness, outward)
+    return claim
+
+
+def effective_rank(draft: Draft) -> Certificate:
+    """Derive ``effective_rank`` from the step ``spectrum``."""
+
+    def outward(claim: EffectiveRank) -> EffectiveRank:
+        grid = max((claim.upper - claim.lower) / 64, claim.upper / 10**15)
+        return EffectiveRank(round_decimal(claim.lower, grid, up=False), round_decimal(claim.upper, grid, up=True))
+
+    draft.derive("effective_rank", "effective_rank", ("spectrum",), weaken=outward)
+    return draft.certificate()
+
+
+def condition_number(draft: Draft) -> Certificate:
+    """Derive ``condition_number`` from the steps ``spectrum`` and ``lambda_min``."""
+
+    def outward(claim: ConditionNumber) -> ConditionNumber:
+        grid = max((claim.upper - claim.lower) / 64, claim.upper / 10**15)
+        return ConditionNumber(round_decimal(claim.lower, grid, up=False), round_decimal(claim.upper, grid, up=True))
+
+    draft.derive("condition_number", "condition_number", ("spectrum", "lambda_min"), weaken=outward)
+    return draft.certificate()
