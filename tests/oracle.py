@@ -166,19 +166,22 @@ def _entries(kind: str, network: dict[str, Any], first: list[list[arb]], beta2: 
 
 
 def negative_eigenvalues(matrix: arb_mat, shift: Fraction) -> int | None:
-    """How many eigenvalues are below ``shift`` (Sylvester); None if a pivot cannot be told from zero."""
+    """How many eigenvalues are below ``shift`` (Sylvester, the largest pivot first); None if one may be zero."""
     n = matrix.nrows()
-    rows = [[matrix[i, j] - (ball(shift) if i == j else 0) for j in range(n)] for i in range(n)]
+    rows = {i: {j: matrix[i, j] - (ball(shift) if i == j else 0) for j in range(n)} for i in range(n)}
     count = 0
-    for k in range(n):
-        pivot = rows[k][k]
-        if not (pivot > 0 or pivot < 0):
+    while rows:
+        k = max(rows, key=lambda i: abs(rows[i][i]).mid())
+        row = rows.pop(k)
+        if not (row[k] > 0 or row[k] < 0):
             return None
-        count += int(pivot < 0)
-        for i in range(k + 1, n):
-            ratio = rows[i][k] / pivot
-            for j in range(k + 1, i + 1):
-                rows[i][j] -= ratio * rows[j][k]
+        count += int(row[k] < 0)
+        for i in rows:
+            ratio = rows[i].pop(k) / row[k]
+            for j in rows:
+                if j <= i:
+                    rows[i][j] -= ratio * row[j]
+                    rows[j][i] = rows[i][j]
     return count
 
 

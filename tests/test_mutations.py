@@ -1,0 +1,285 @@
+"""Every single-field change of a small certificate is rejected, or what it then states is true all the same.
+
+The judge of truth is ``oracle``, which shares no code with the checker.  The changes: numbers nudged, digits
+flipped, fields dropped, added and retyped, steps reordered, dropped and doubled, names exchanged, bytes of data
+and witnesses nudged (with the hash that fits, and without).
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import hashlib
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import oracle
+import pytest
+
+from ntkproof.certificate import SUFFIX
+from ntkproof.checker import check
+
+FOLDER = Path(__file__).parent.parent / "certificates"
+LARGEST = 60  # rows of a certificate that is mutated
+BYTES_SAMPLED = 24  # of each array
+ALWAYS = 50  # mutations of each certificate that are always tried
+
+Json = dict[str, Any]
+Where = tuple[str | int, ...]
+Change = tuple[str, Where, Any]  # what is done, where, and the new value (or its parts)
+
+NAMES = {
+    "activation": ("relu", "abs", "identity", "erf", "sin", "cos", "leaky_relu(0.1)", "leaky_relu(-1)", "gelu"),
+    "train": ("hidden", "output", "both", "all", "none"),
+    "input_scale": ("1", "fan-in", "2"),
+    "kernel": ("ntk", "nngp", "ntks"),
+    "rule": (
+        "assume",
+        "gram_is_psd",
+        "inputs_enclosure",
+        "kernel_enclosure",
+        "lambda_min",
+        "null_vector",
+        "operator_norm",
+        "psd_bound",
+        "rayleigh_bound",
+        "Assume",
+    ),
+    "kind": ("enclosure", "eigenvalue_bound", "lambda_min", "operator_norm", "bound"),
+    "matrix": ("kernel", "inputs", "data"),
+    "eigenvalue": ("min", "max", "all"),
+    "side": ("lower", "upper", "rows", "columns", "both"),
+    "dtype": ("float64", "int8", "int16", "int24", "int56", "int64", "int72", "float32"),
+    "format": ("ntkproof-certificate-0",),
+}
+RETYPED = (None, True, False, 0, -1, 1.5, "", "0", [], {}, [0], {"kind": "lambda_min"}, "NaN", 10**30)
+ADDED = {"kind": "lambda_min", "null_rows": [0, 1], "assumed": 0, "base64": "", "file": "x", "value": "1"}
+
+
+def load(name: str) -> Json:
+    return json.loads((FOLDER / (name + SUFFIX)).read_text())
+
+
+def rows(name: str) -> int:
+    return load(name)["problem"]["dataset"]["inputs"]["shape"][0]
+
+
+def small_ones() -> list[str]:
+    """The certificates with few rows, holey ones included."""
+    paths = [*FOLDER.glob("*" + SUFFIX), *FOLDER.glob("holey/*" + SUFFIX)]
+    names = [str(path.relative_to(FOLDER)).removesuffix(SUFFIX) for path in paths]
+    return sorted(name for name in names if rows(name) <= LARGEST)
+
+
+MUTATED = small_ones()
+
+
+# What is changed ------------------------------------------------------------------------------------------------
+
+
+def leaves(node: Any, path: Where = ()) -> Iterator[tuple[Where, Any]]:
+    """Every node of a document with its path, the root left out."""
+    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, child in children:
+        yield (*path, key), child
+        yield from leaves(child, (*path, key))
+
+
+def changes(document: Json, chance: random.Random) -> Iterator[Change]:
+    """All changes of one field."""
+    step_ids = [step["id"] for step in document["steps"]]
+    for path, value in leaves(document):
+        yield "drop", path, None
+        for other in RETYPED:
+            if type(other) is not type(value) or other != value:
+                yield "retype", path, other
+        if isinstance(value, dict):
+            for key, other in ADDED.items():
+                if key not in value:
+                    yield "add", path, (key, other)
+            if "sha256" in value:
+                yield from array_changes(path, value, chance)
+        elif isinstance(value, list) and path[-1] in ("steps", "uses", "shape", "null_rows"):
+            yield from list_changes(path, value)
+        elif isinstance(value, str) and path[-1] not in ("base64", "sha256", "label"):
+            yield from text_changes(path, value, step_ids)
+        elif type(value) is int:
+            yield from (("integer", path, other) for other in integers_near(value))
+
+
+def text_changes(path: Where, value: str, step_ids: list[str]) -> Iterator[Change]:
+    """Names exchanged for others, numbers nudged by a unit of each place and digit by digit."""
+    for other in NAMES.get(str(path[-1]), ()):
+        if other != value:
+            yield "name", path, other
+    for other in (*step_ids, "nothing"):
+        if value in step_ids and other != value:
+            yield "reference", path, other
+    if not value.strip("-.0123456789") and any(c.isdigit() for c in value):
+        yield from (("number", path, other) for other in numbers_near(value))
+
+
+def numbers_near(value: str) -> Iterator[str]:
+    """Other decimals: each digit replaced by each other, one unit up and down in each place, other forms."""
+    for k, digit in enumerate(value):
+        if digit.isdigit():
+            yield from (value[:k] + other + value[k + 1 :] for other in "0123456789" if other != digit)
+    places = len(value.partition(".")[2])
+    for place in range(places + 3):
+        for sign in (1, -1):
+            number = Fraction(value) + sign * Fraction(1, 10**place)
+            yield f"{'-' if number < 0 else ''}{_digits(abs(number), places + 3)}"
+    yield from (
+        "-" + value,
+        "+" + value,
+        "0" + value,
+        value + "0",
+        value + "e1",
+        value + "e-1",
+        value + "e999",
+        value + "1",
+    )
+
+
+def _digits(number: Fraction, places: int) -> str:
+    text = str(round(number * 10**places)).rjust(places + 1, "0")
+    return f"{text[:-places]}.{text[-places:]}".rstrip("0").rstrip(".")
+
+
+def integers_near(value: int) -> set[int]:
+    near = {value + d for d in (-100, -10, -2, -1, 1, 2, 10, 100)}
+    return (near | {-value, 2 * value, value // 2, 0, 30, 53, 54, 4096, 2**53, 2**53 + 1}) - {value}
+
+
+def list_changes(path: Where, value: list[Any]) -> Iterator[Change]:
+    """Elements exchanged, dropped and doubled; the list reversed and emptied."""
+    for i in range(len(value)):
+        yield "list", path, value[:i] + value[i + 1 :]
+        yield "list", path, value[: i + 1] + value[i:]
+        for j in range(i):
+            exchanged = list(value)
+            exchanged[i], exchanged[j] = value[j], value[i]
+            if exchanged != value:
+                yield "list", path, exchanged
+    yield "list", path, []
+    yield "list", path, [*value, "nothing"]
+
+
+def array_changes(path: Where, array: Json, chance: random.Random) -> Iterator[Change]:
+    """Sampled bytes nudged with the hash that fits, one without; numbers dropped and doubled at the end."""
+    data = base64.b64decode(array["base64"])
+    width = 8 if array["dtype"] == "float64" else int(array["dtype"][3:]) // 8
+    kind = "data" if "dataset" in path else "witness"
+    for k in sorted(chance.sample(range(len(data)), min(BYTES_SAMPLED, len(data)))):
+        for change in (1, 0x10, 0x80, 0xFF):
+            yield kind, path, rewritten(array, data[:k] + bytes([data[k] ^ change]) + data[k + 1 :])
+    yield kind, path, rewritten(array, bytes(len(data)))
+    if len(array["shape"]) == 1:
+        yield kind, path, rewritten(array, data[:-width], array["shape"][0] - 1)
+        yield kind, path, rewritten(array, data + data[-width:], array["shape"][0] + 1)
+        turned = [data[k : k + width] for k in range(0, len(data), width)][::-1]
+        yield kind, path, rewritten(array, b"".join(turned))
+    else:
+        rows = [
+            data[k : k + len(data) // array["shape"][0]] for k in range(0, len(data), len(data) // array["shape"][0])
+        ]
+        yield kind, path, rewritten(array, b"".join(rows[1:2] + rows[:1] + rows[2:]))
+        yield kind, path, rewritten(array, b"".join(rows[:1] + rows[:1] + rows[2:]))
+    stale = {**array, "base64": base64.b64encode(bytes([data[0] ^ 1]) + data[1:]).decode()}
+    yield "stale hash", path, stale
+
+
+def rewritten(array: Json, data: bytes, length: int | None = None) -> Json:
+    """An array with other bytes and the hash of those."""
+    head = {**array, "sha256": hashlib.sha256(data).hexdigest(), "base64": base64.b64encode(data).decode()}
+    return head if length is None else {**head, "shape": [length]}
+
+
+def changed(document: Json, change: Change) -> Json:
+    """The document with one change."""
+    what, path, value = change
+    result = copy.deepcopy(document)
+    node: Any = result
+    for key in path[:-1]:
+        node = node[key]
+    if what == "drop":
+        del node[path[-1]]
+    elif what == "add":
+        node[path[-1]][value[0]] = value[1]
+    else:
+        node[path[-1]] = value
+    return result
+
+
+# What must come of it -------------------------------------------------------------------------------------------
+
+
+def outcome(document: Json, change: Change, engine: str) -> str:
+    """``rejected``, ``holey`` or ``true``; anything else is a hole in the checker."""
+    new = changed(document, change)
+    verdict = check(json.dumps(new), engine=engine)
+    if verdict.verdict in ("invalid", "malformed"):
+        assert verdict.code != "checker-failed", (change, verdict)
+        assert verdict.conclusion is None
+        assert verdict.code, verdict
+        return "rejected"
+    assert agree(new["conclusion"]["claim"], verdict.conclusion)
+    if verdict.verdict == "holey":
+        assert any(text.startswith("assumed without proof") for text in verdict.assumptions)
+        return "holey"
+    return "true" if oracle.holds(new) else f"unsound: {change}"
+
+
+def agree(claim: Json, reported: Any) -> bool:
+    """Whether a verdict reports the claim that was stated, its decimals perhaps spelt otherwise."""
+    return (
+        {key for key, value in claim.items() if value != []} == set(reported)
+        and all(Fraction(claim[end]) == Fraction(reported[end]) for end in ("lower", "upper"))
+        and all(claim[key] == reported[key] for key in reported if key not in ("lower", "upper"))
+    )
+
+
+def sweep(name: str, engine: str, limit: int | None = None) -> Counter[str]:
+    """Try the changes of a certificate, all or a fixed sample, and count what came of them."""
+    document, chance = load(name), random.Random(name)
+    found = list(changes(document, chance))
+    if limit is not None:
+        found = chance.sample(found, min(limit, len(found)))
+    counts = Counter(outcome(document, change, engine) for change in found)
+    print(f"{name} ({engine}): {len(found)} mutations, {dict(counts)}")
+    unsound = [key for key in counts if key.startswith("unsound")]
+    assert not unsound, unsound
+    return counts
+
+
+@pytest.mark.parametrize("name", MUTATED)
+def test_a_sample_of_mutations(name: str):
+    assert sweep(name, "fast", ALWAYS)["rejected"] > ALWAYS / 2
+
+
+@pytest.mark.parametrize("name", [name for name in MUTATED if rows(name) <= 10])
+def test_a_sample_of_mutations_by_reference(name: str):
+    assert sweep(name, "reference", ALWAYS)["rejected"] > ALWAYS / 2
+
+
+@pytest.mark.parametrize("name", ["three-relu-hidden-depth1", "pairs-relu-all-depth1"])
+def test_every_mutation_of_the_smallest(name: str):
+    """Some changes are harmless: were none accepted, the oracle would never have been asked."""
+    assert sweep(name, "fast")["true"] > 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MUTATED)
+def test_every_mutation(name: str):
+    sweep(name, "fast")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in MUTATED if rows(name) <= 10])
+def test_every_mutation_by_reference(name: str):
+    sweep(name, "reference")
