@@ -141,8 +141,8 @@ class Balls:
         straddles = x.mid < x.rad
         if not straddles.any():
             return x
-        mid = np.where(straddles, 0.5 * top, x.mid)
-        return Ball(mid, np.where(straddles, mid * GROWTH + TINY, x.rad))
+        mid = np.where(straddles, 0.5 * top + TINY, x.mid)
+        return Ball(mid, np.where(straddles, mid * GROWTH, x.rad))
 
     def sqrt(self, x: Ball) -> Ball:
         """√x of numbers known to be ≥ 0: ``|√x − √m| ≤ |x − m| / √m``."""
@@ -170,7 +170,7 @@ class Balls:
         mid = base + np.where(swapped != left, -tail, tail)
         cross = a * y.rad + b * x.rad
         dot = (a * a + b * b) * (1 - 2.0**-48) - (a * x.rad + b * y.rad) * GROWTH
-        known = dot >= NEAREST
+        known = dot >= np.maximum(cross, NEAREST)
         if known.all():
             return _rounded(mid, cross / dot + (table_error + 0.6 * U))
         error = np.where(known, cross / np.where(known, dot, 1.0) + (table_error + 0.6 * U), 1.6)
