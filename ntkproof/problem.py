@@ -12,13 +12,14 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 MAX_ROWS = 20_000
 MAX_COLUMNS = 100_000
+MAX_DIMENSION = 1000
 MAX_DEPTH = 10
 MAX_LABEL = 2000
 MAX_WIDTH = 10**60
@@ -169,6 +170,30 @@ def _float64(array: Any, name: str, dimensions: int) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True)
+class Sphere:
+    """The unit sphere ``S^{d−1}`` of ``ℝ^d`` with its uniform distribution, in place of a dataset.
+
+    Args:
+        dimension: ``d``, from 2 to 1000.
+
+    Raises:
+        InputError: another dimension.
+    """
+
+    dimension: int
+    exponent: ClassVar[int] = 0  # as in `Dataset`: the inner products of points are numbers t in [-1, 1], unscaled
+
+    def __post_init__(self) -> None:
+        if type(self.dimension) is not int or not 2 <= self.dimension <= MAX_DIMENSION:
+            raise InputError(f"the dimension must be an integer from 2 to {MAX_DIMENSION}, not {self.dimension!r}")
+
+    @property
+    def d(self) -> int:
+        """Number of inputs, the dimension."""
+        return self.dimension
+
+
+@dataclass(frozen=True)
 class Network:
     """A fully connected network in the NTK parametrisation (Jacot et al. 2018, section 2).
 
@@ -287,10 +312,10 @@ class Training:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A dataset, a network and which of its kernels: together they define the Gram matrix ``H``.
+    """Data, a network and which of its kernels: together they define the Gram matrix ``H``, or a kernel on the sphere.
 
     Args:
-        dataset: the samples.
+        domain: the samples, or the sphere; ``dataset`` and ``sphere`` give it, if it is that.
         network: the network.
         kernel: ``ntk`` or ``nngp``; the NNGP kernel is the covariance of ``f`` and ignores no parameter, so it
             asks for ``train="all"``.
@@ -300,7 +325,7 @@ class Problem:
         InputError: unknown kernel, ``nngp`` with a choice of trained layers, or training without targets.
     """
 
-    dataset: Dataset
+    domain: Dataset | Sphere
     network: Network
     kernel: str = "ntk"
     training: Training | None = None
@@ -315,3 +340,17 @@ class Problem:
                 raise InputError("a statement about training needs targets")
             if self.kernel != "ntk":
                 raise InputError("a statement about training needs the ntk kernel")
+
+    @property
+    def dataset(self) -> Dataset:
+        """The samples. Raises InputError if the problem is about the sphere."""
+        if not isinstance(self.domain, Dataset):
+            raise InputError("the problem is about the sphere, not about a dataset")
+        return self.domain
+
+    @property
+    def sphere(self) -> Sphere:
+        """The sphere. Raises InputError if the problem is about a dataset."""
+        if not isinstance(self.domain, Sphere):
+            raise InputError("the problem is about a dataset, not about the sphere")
+        return self.domain
