@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from ntkproof.problem import Dataset, InputError, Network, Problem, decimal, parse_decimal
+from ntkproof.problem import Dataset, InputError, Network, Problem, Sphere, decimal, parse_decimal
 
 FORMAT = "ntkproof-certificate-1"
 SUFFIX = ".cert.json"
@@ -230,8 +230,8 @@ def _integer(raw: Any, where: str) -> int:
 
 
 def _problem(raw: Any, folder: Path | None) -> Problem:
-    top = _fields(raw, "problem", ("dataset", "network", "kernel"))
-    data = _fields(top["dataset"], "problem.dataset", ("label", "inputs"), ("targets",))
+    about = "sphere" if isinstance(raw, dict) and "sphere" in raw else "dataset"
+    top = _fields(raw, "problem", (about, "network", "kernel"))
     net = _fields(
         top["network"],
         "problem.network",
@@ -239,20 +239,29 @@ def _problem(raw: Any, folder: Path | None) -> Problem:
     )
     numbers = {key: _decimal(net[key], f"problem.network.{key}") for key in ("bias", "weight_std")}
     names = {key: _text(net[key], f"problem.network.{key}") for key in ("activation", "train", "input_scale")}
-    targets = data.get("targets")
     try:
-        dataset = Dataset(
-            _floats(data["inputs"], "problem.dataset.inputs", 2, folder),
-            None if targets is None else _floats(targets, "problem.dataset.targets", 1, folder),
-            _text(data["label"], "problem.dataset.label"),
-        )
+        domain = _sphere(top[about]) if about == "sphere" else _dataset(top[about], folder)
         network = Network(depth=_integer(net["depth"], "problem.network.depth"), **names, **numbers)
-        problem = Problem(dataset, network, _text(top["kernel"], "problem.kernel"))
+        problem = Problem(domain, network, _text(top["kernel"], "problem.kernel"))
     except InputError as error:
         raise Malformed(f"problem: {error}") from None
     if network.activation != net["activation"]:
         raise Malformed(f"problem.network.activation: the canonical form is {network.activation!r}")
     return problem
+
+
+def _dataset(raw: Any, folder: Path | None) -> Dataset:
+    data = _fields(raw, "problem.dataset", ("label", "inputs"), ("targets",))
+    targets = data.get("targets")
+    return Dataset(
+        _floats(data["inputs"], "problem.dataset.inputs", 2, folder),
+        None if targets is None else _floats(targets, "problem.dataset.targets", 1, folder),
+        _text(data["label"], "problem.dataset.label"),
+    )
+
+
+def _sphere(raw: Any) -> Sphere:
+    return Sphere(_integer(_fields(raw, "problem.sphere", ("dimension",))["dimension"], "problem.sphere.dimension"))
 
 
 def _decimal(raw: Any, where: str) -> str:
@@ -406,14 +415,16 @@ def to_json(certificate: Certificate, files: Mapping[str, str] | None = None) ->
         return {**head, "base64": base64.b64encode(value.data).decode()}
 
     stored = dict(_arrays(certificate))
-    dataset, network = certificate.problem.dataset, certificate.problem.network
-    data: dict[str, Any] = {"label": dataset.label, "inputs": array("inputs", stored["inputs"])}
-    if dataset.targets is not None:
-        data["targets"] = array("targets", stored["targets"])
+    domain, network = certificate.problem.domain, certificate.problem.network
+    if isinstance(domain, Sphere):
+        about: dict[str, Any] = {"sphere": {"dimension": domain.dimension}}
+    else:
+        arrays = {name: array(name, stored[name]) for name in ("inputs", "targets") if name in stored}
+        about = {"dataset": {"label": domain.label, **arrays}}
     top = {
         "format": FORMAT,
         "problem": {
-            "dataset": data,
+            **about,
             "network": {
                 "activation": network.activation,
                 "depth": network.depth,
@@ -441,10 +452,11 @@ def to_json(certificate: Certificate, files: Mapping[str, str] | None = None) ->
 
 
 def _arrays(certificate: Certificate) -> Iterator[tuple[str, Array]]:
-    dataset = certificate.problem.dataset
-    yield "inputs", Array.from_floats(dataset.inputs)
-    if dataset.targets is not None:
-        yield "targets", Array.from_floats(dataset.targets)
+    domain = certificate.problem.domain
+    if isinstance(domain, Dataset):
+        yield "inputs", Array.from_floats(domain.inputs)
+        if domain.targets is not None:
+            yield "targets", Array.from_floats(domain.targets)
     for step in certificate.steps:
         for name, value in step.witness.items():
             yield f"{step.id}:{name}", value
