@@ -222,7 +222,7 @@ def with_data(dtype: str, shape: list[int], data: bytes) -> Callable[[Any], Any]
         ("steps", constant({}), "steps: expected a list"),
         ("problem/kernel", constant("rbf"), "problem: unknown kernel 'rbf'"),
         ("problem/kernel", constant(1), "problem.kernel: expected printable text"),
-        ("problem/network/activation", constant("tanh"), "problem: unknown activation 'tanh'; there are relu"),
+        ("problem/network/activation", constant("steps"), "problem: unknown activation 'steps'; there are relu"),
         ("problem/network/activation", constant("leaky_relu"), "the canonical form is 'leaky_relu(0.01)'"),
         ("problem/network/activation", constant("leaky_relu(0.20)"), "the canonical form is 'leaky_relu(0.2)'"),
         ("problem/network/train", constant("none"), "problem: unknown train 'none'"),

@@ -64,7 +64,7 @@ def test_the_specification_has_every_rule_with_its_arguments() -> None:
     for name, rule in RULES.items():
         section = re.search(rf"^### `{name}`$(.*?)(?=^##)", SPECIFICATION, re.MULTILINE | re.DOTALL)
         assert section is not None, name
-        for word in [*rule.integers, *rule.numbers, *rule.names, *rule.witness]:
+        for word in [*rule.integers, *rule.numbers, *rule.names, *rule.witness, *rule.matrices]:
             assert f"`{word}`" in section[1], f"{name}: {word}"
 
 
