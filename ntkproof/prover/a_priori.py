@@ -57,6 +57,8 @@ def _short_ratios(claim: APriori) -> APriori:
 def _khatri_rao(draft: Draft) -> bool:
     """Derive ``khatri_rao`` from the power with the largest bound; False if float64 sees none positive."""
     floats = {k: _power(draft.setting.problem, k) for k in POWERS}
+    if not all(np.isfinite(matrix).all() for matrix in floats.values()):
+        return False
     estimates = {k: float(weight(draft.setting.problem, k)) * np.linalg.eigvalsh(floats[k])[0] for k in POWERS}
     power = max(POWERS, key=lambda k: float(estimates[k]))
     least, largest = np.linalg.eigvalsh(floats[power])[[0, -1]]
@@ -84,5 +86,6 @@ def _power(problem: Problem, k: int) -> NDArray[np.float64]:
     network, inputs = problem.network, problem.dataset.inputs
     scale = float(network.sigma_w**2) / (problem.dataset.d if network.input_scale == "fan-in" else 1)
     covariance = scale * (inputs @ inputs.T) + float(network.beta**2)
-    norms = np.sqrt(np.diag(covariance))
-    return np.asarray(covariance * (covariance / np.outer(norms, norms)) ** (k - 1))
+    with np.errstate(all="ignore"):
+        norms = np.sqrt(np.diag(covariance))
+        return np.asarray(covariance * (covariance / np.outer(norms, norms)) ** (k - 1))
