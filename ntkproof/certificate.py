@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from ntkproof.problem import Dataset, InputError, Network, Problem, Sphere, decimal, parse_decimal
+from ntkproof.problem import Dataset, InputError, Network, Problem, Sphere, Training, decimal, exact, parse_decimal
 
 FORMAT = "ntkproof-certificate-1"
 SUFFIX = ".cert.json"
@@ -231,7 +231,7 @@ def _integer(raw: Any, where: str) -> int:
 
 def _problem(raw: Any, folder: Path | None) -> Problem:
     about = "sphere" if isinstance(raw, dict) and "sphere" in raw else "dataset"
-    top = _fields(raw, "problem", (about, "network", "kernel"))
+    top = _fields(raw, "problem", (about, "network", "kernel"), ("training",))
     net = _fields(
         top["network"],
         "problem.network",
@@ -242,12 +242,22 @@ def _problem(raw: Any, folder: Path | None) -> Problem:
     try:
         domain = _sphere(top[about]) if about == "sphere" else _dataset(top[about], folder)
         network = Network(depth=_integer(net["depth"], "problem.network.depth"), **names, **numbers)
-        problem = Problem(domain, network, _text(top["kernel"], "problem.kernel"))
+        training = _training(top["training"]) if "training" in top else None
+        problem = Problem(domain, network, _text(top["kernel"], "problem.kernel"), training)
     except InputError as error:
         raise Malformed(f"problem: {error}") from None
     if network.activation != net["activation"]:
         raise Malformed(f"problem.network.activation: the canonical form is {network.activation!r}")
     return problem
+
+
+def _training(raw: Any) -> Training:
+    top = _fields(raw, "problem.training", ("width", "init"), ("step_size",))
+    width = _decimal(top["width"], "problem.training.width")
+    if not width.isdigit():
+        raise Malformed("problem.training.width: expected a whole number as a string")
+    step = _decimal(top["step_size"], "problem.training.step_size") if "step_size" in top else None
+    return Training(int(width), _text(top["init"], "problem.training.init"), step)
 
 
 def _dataset(raw: Any, folder: Path | None) -> Dataset:
@@ -421,7 +431,7 @@ def to_json(certificate: Certificate, files: Mapping[str, str] | None = None) ->
     else:
         arrays = {name: array(name, stored[name]) for name in ("inputs", "targets") if name in stored}
         about = {"dataset": {"label": domain.label, **arrays}}
-    top = {
+    top: dict[str, Any] = {
         "format": FORMAT,
         "problem": {
             **about,
@@ -448,6 +458,12 @@ def to_json(certificate: Certificate, files: Mapping[str, str] | None = None) ->
         ],
         "conclusion": {"step": certificate.conclusion_step, "claim": dict(certificate.conclusion)},
     }
+    training = certificate.problem.training
+    if training is not None:
+        fields = {"width": str(training.width), "init": training.init}
+        if training.step_size is not None:
+            fields["step_size"] = decimal(exact(training.step_size))
+        top["problem"]["training"] = fields
     return json.dumps(top, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 

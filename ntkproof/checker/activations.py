@@ -84,6 +84,9 @@ class Activation(Protocol):
     def dual_derivative(self, cov: Covariance) -> Any:
         """``T_σ'``."""
 
+    def mean(self, numbers: Numbers, q: Any) -> Any:
+        """``E σ(√q Z)``, Z standard normal."""
+
 
 class LeakyReLU:
     """``σ(z) = max(z, 0) + slope · min(z, 0)``: ReLU (0), the absolute value (−1) and everything between."""
@@ -106,6 +109,9 @@ class LeakyReLU:
         both_positive = (numbers.pi - cov.angle) / (2 * numbers.pi)
         return self._combine(numbers, 1, both_positive)
 
+    def mean(self, numbers: Numbers, q: Any) -> Any:
+        return numbers.rational(1 - self._slope) * numbers.sqrt(q / (2 * numbers.pi))
+
     def _combine(self, numbers: Numbers, linear: Any, relu: Any) -> Any:
         if self._slope == 0:
             return relu
@@ -119,6 +125,9 @@ class Identity:
     homogeneous = True
     linear_plus_even = True
     linear = True
+
+    def mean(self, numbers: Numbers, q: Any) -> Any:
+        return numbers.rational(0)
 
     def dual(self, cov: Covariance) -> Any:
         return cov.c
@@ -134,6 +143,9 @@ class Erf:
     homogeneous = False
     linear_plus_even = False
     linear = False
+
+    def mean(self, numbers: Numbers, q: Any) -> Any:
+        return numbers.rational(0)
 
     def dual(self, cov: Covariance) -> Any:
         numbers = cov.numbers
@@ -152,6 +164,9 @@ class Sine:
     linear_plus_even = False
     linear = False
 
+    def mean(self, numbers: Numbers, q: Any) -> Any:
+        return numbers.rational(0)
+
     def dual(self, cov: Covariance) -> Any:
         plus, minus = cov.exponentials
         return (plus - minus) / 2
@@ -165,6 +180,9 @@ class Cosine(Sine):
     """``σ(z) = cos z``; its derivative is ``−sin``, so the two dual functions change places."""
 
     parity = "even"
+
+    def mean(self, numbers: Numbers, q: Any) -> Any:
+        return numbers.exp(-q / 2)
 
     def dual(self, cov: Covariance) -> Any:
         return super().dual_derivative(cov)

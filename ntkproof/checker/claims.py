@@ -31,7 +31,8 @@ class Rejection(Exception):
 
 
 POWERS = (1, *range(2, 33, 2))
-MATRICES = ("kernel", "inputs", *(f"power-{k}" for k in POWERS))
+MATRICES = ("kernel", "inputs", "inputs_squared", *(f"power-{k}" for k in POWERS))
+PARITIES = ("even", "odd")
 A_PRIORI = ("separation", "separation_log", "khatri_rao", "gershgorin")
 
 
@@ -40,7 +41,7 @@ class Enclosure:
     """``‖M − 2^-precision A‖ ≤ 2^-precision radius`` for the integer matrix ``A`` the checker holds.
 
     ``matrix`` says what ``M`` is: ``kernel`` (the problem's Gram matrix), ``inputs`` (``XXᵀ`` or ``XᵀX``) or
-    ``power-k`` (``Σ¹_ij ρ_ij^{k−1}``, ρ the cosines of the first layer's covariance ``Σ¹``).
+    ``inputs_squared`` (``K∘K`` of ``K = XXᵀ``) or ``power-k`` (``Σ¹_ij ρ_ij^{k−1}``, ρ the cosines of the first layer's covariance ``Σ¹``).
     """
 
     kind: ClassVar[str] = "enclosure"
@@ -234,6 +235,43 @@ class Convergence:
             _at_most(name, getattr(self, name), getattr(stated, name))
 
 
+@dataclass(frozen=True)
+class Mercer:
+    """``lower_k ≤ λ_k ≤ upper_k``, k = 0 … K, on the unit sphere of ``ℝ^dimension`` with the uniform distribution.
+
+    ``λ_k`` is the eigenvalue of the kernel's integral operator on the spherical harmonics of degree k.
+    """
+
+    kind: ClassVar[str] = "mercer"
+    dimension: int
+    lower: tuple[Fraction, ...]
+    upper: tuple[Fraction, ...]
+
+    def supports(self, stated: Mercer) -> None:
+        """Reject another dimension or number of frequencies, and an interval that does not contain the derived one."""
+        _same("dimension", stated.dimension, self.dimension)
+        _same("number of frequencies", len(stated.lower), len(self.lower))
+        for k in range(len(self.lower)):
+            _at_most(f"lower[{k}]", stated.lower[k], self.lower[k])
+            _at_most(f"upper[{k}]", self.upper[k], stated.upper[k])
+
+
+@dataclass(frozen=True)
+class Vanishing:
+    """``λ_k = 0`` exactly for every ``k ≥ first`` of this parity; ``λ_k`` and the dimension as in `Mercer`."""
+
+    kind: ClassVar[str] = "vanishing"
+    dimension: int
+    parity: str
+    first: int
+
+    def supports(self, stated: Vanishing) -> None:
+        """Reject another dimension or parity, and a smaller first frequency."""
+        _same("dimension", stated.dimension, self.dimension)
+        _same("parity", stated.parity, self.parity)
+        _at_most("first", Fraction(self.first), Fraction(stated.first))
+
+
 Claim = (
     Enclosure
     | EigenvalueBound
@@ -246,6 +284,8 @@ Claim = (
     | Bound
     | JacobianDeviation
     | Convergence
+    | Mercer
+    | Vanishing
 )
 
 
@@ -426,7 +466,23 @@ def _convergence(fields: _Fields) -> Claim:
     return claim
 
 
+def _mercer(fields: _Fields) -> Claim:
+    claim = Mercer(fields.integer("dimension"), fields.number_list("lower"), fields.number_list("upper"))
+    fields.done()
+    if len(claim.lower) != len(claim.upper):
+        raise Rejection("bad-claim", f"mercer: {len(claim.lower)} lower and {len(claim.upper)} upper ends")
+    return claim
+
+
+def _vanishing(fields: _Fields) -> Claim:
+    claim = Vanishing(fields.integer("dimension"), fields.choice("parity", PARITIES), fields.integer("first"))
+    fields.done()
+    return claim
+
+
 _READERS: dict[str, Callable[[_Fields], Claim]] = {
+    Mercer.kind: _mercer,
+    Vanishing.kind: _vanishing,
     Bound.kind: _bound,
     JacobianDeviation.kind: _jacobian_deviation,
     Convergence.kind: _convergence,

@@ -13,13 +13,15 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 from ntkproof.checker.activations import Covariance, Numbers, activation
-from ntkproof.problem import Dataset, Network, Problem
+from ntkproof.problem import Dataset, Network, Problem, Sphere
 
 
 class SymmetricIntegers(Protocol):
     """A symmetric integer matrix."""
 
-    n: int
+    @property
+    def n(self) -> int:
+        """Its order."""
 
     def entry(self, i: int, j: int) -> int:
         """Entry ``(i, j)``."""
@@ -34,7 +36,7 @@ class FirstLayer:
     denominator: int
 
     @classmethod
-    def of(cls, dataset: Dataset, network: Network) -> FirstLayer:
+    def of(cls, dataset: Dataset | Sphere, network: Network) -> FirstLayer:
         """Return ``σ_w² s² x·x' + β²`` as integers, the inputs being ``2^exponent`` times integers."""
         factor = network.sigma_w**2 * Fraction(4) ** dataset.exponent
         if network.input_scale == "fan-in":

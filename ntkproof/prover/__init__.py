@@ -1,0 +1,1 @@
+"""The untrusted search for proofs: it proposes, the checker decides."""

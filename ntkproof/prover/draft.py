@@ -39,12 +39,18 @@ class Draft:
         step = Step(id, rule, uses, args or {}, witness or {})
         premises = tuple(self.proved[name] for name in uses)
         placeholder = stated or EigenvalueBound("kernel", "min", "lower", Fraction(0))
-        derived = RULES[rule].derive(self.setting, RULES[rule].inputs(step, premises, placeholder))
+        inputs = RULES[rule].inputs(step, premises, placeholder)
+        derived = RULES[rule].derive(self.setting, inputs)
         fields = to_fields(weaken(derived.claim))
         claim = parse_claim(fields)
-        self.proved[id] = Proved(claim, derived.matrix, rule=rule)
+        events = inputs.events | ({id: derived.failure} if derived.failure else {})
+        self.proved[id] = Proved(claim, derived.matrix, rule=rule, events=events)
         self.steps.append(Step(id, rule, uses, step.args, step.witness, fields))
         return claim
+
+    def adopt(self, step: Step) -> None:
+        """Add a step of another proof about the same dataset, network and kernel."""
+        self.derive(step.id, step.rule, step.uses, step.args, step.witness, lambda claim: parse_claim(step.claim))
 
     def certificate(self) -> Certificate:
         """Return the certificate that concludes the last step."""

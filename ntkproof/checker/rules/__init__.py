@@ -11,6 +11,8 @@ from ntkproof.checker.rules.a_priori import (
     separation_log,
 )
 from ntkproof.checker.rules.assume import assume
+from ntkproof.checker.rules.convergence import descent, distance, kantorovich
+from ntkproof.checker.rules.deviation import flip_deviation, inputs_squared, jacobian_norm, smooth_deviation
 from ntkproof.checker.rules.eigenvalues import (
     gram_is_psd,
     lambda_min,
@@ -19,21 +21,47 @@ from ntkproof.checker.rules.eigenvalues import (
     rayleigh_bound,
 )
 from ntkproof.checker.rules.enclosure import inputs_enclosure, kernel_enclosure
+from ntkproof.checker.rules.initialization import (
+    hoeffding,
+    initial_residual,
+    inverse_form,
+    linearised_path,
+    loewner_spectrum,
+    matrix_chernoff,
+    weyl,
+)
 from ntkproof.checker.rules.null_vector import null_vector
 from ntkproof.checker.rules.rule import Rule
 from ntkproof.checker.rules.spectrum import condition_number, effective_rank, spectrum
+from ntkproof.checker.rules.sphere import frequencies_vanish, mercer
 
 RULES: dict[str, Rule] = {
     "a_priori": a_priori,
     "assume": assume,
+    "descent": descent,
+    "distance": distance,
+    "flip_deviation": flip_deviation,
+    "hoeffding": hoeffding,
+    "initial_residual": initial_residual,
+    "inputs_squared": inputs_squared,
+    "inverse_form": inverse_form,
+    "jacobian_norm": jacobian_norm,
+    "kantorovich": kantorovich,
+    "linearised_path": linearised_path,
+    "loewner_spectrum": loewner_spectrum,
+    "matrix_chernoff": matrix_chernoff,
+    "smooth_deviation": smooth_deviation,
+    "weyl": weyl,
     "condition_number": condition_number,
     "effective_rank": effective_rank,
+    "frequencies_vanish": frequencies_vanish,
     "gershgorin": gershgorin,
     "gram_is_psd": gram_is_psd,
     "inputs_enclosure": inputs_enclosure,
     "kernel_enclosure": kernel_enclosure,
     "khatri_rao": khatri_rao,
     "lambda_min": lambda_min,
+    "mercer": mercer,
     "null_vector": null_vector,
     "operator_norm": operator_norm,
     "power_enclosure": power_enclosure,

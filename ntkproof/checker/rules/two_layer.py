@@ -1,0 +1,104 @@
+"""What the convergence rules ask of a problem and of their premises.
+
+Trusted.  The theorems are about ``f(x) = m^{-1/2} Σ_r a_r σ(w_r·x)`` with ``a_r = ±1`` fixed and the hidden weights
+trained: depth 1, no bias (append a constant column instead), ``σ_w = 1``, input scale 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ntkproof.checker.claims import Bound, EigenvalueBound, Rejection
+from ntkproof.checker.rules.rule import Proved, Setting
+from ntkproof.checker.scalars import upper
+from ntkproof.problem import Training, split_activation
+
+
+@dataclass(frozen=True)
+class TwoLayer:
+    """A two-layer network in training, with certified bounds on its activation.
+
+    Args:
+        training: width, initialisation, dynamics.
+        slope_squared: at least ``B1² = sup σ'²``.
+        curvature_squared: at least ``B2² = sup σ''²``; None when σ is not C².
+        monotone: whether ``σ' ≥ 0`` is known.
+        jump_squared: the square of the jump of ``σ'`` at 0, for piecewise linear σ.
+    """
+
+    training: Training
+    slope_squared: Fraction
+    curvature_squared: Fraction | None
+    monotone: bool
+    jump_squared: Fraction = Fraction(0)
+
+
+def hidden_training(setting: Setting) -> TwoLayer:
+    """Return the network if the theorems apply to it; reject it by name of the hypothesis otherwise."""
+    problem = setting.problem
+    network, training = problem.network, problem.training
+    if training is None:
+        raise Rejection("outside-theorem", "the problem says nothing of a width and an initialisation")
+    for name, needed, found in (
+        ("depth", "1", str(network.depth)),
+        ("train", "hidden", network.train),
+        ("bias", "0", str(network.bias)),
+        ("weight_std", "1", str(network.weight_std)),
+        ("input_scale", "1", network.input_scale),
+    ):
+        if needed != found:
+            raise Rejection("outside-theorem", f"the theorem is about another {name}", needed, found)
+    if training.init == "gaussian":
+        raise Rejection("outside-theorem", "with trained hidden weights the output weights are ±1", "±1", "gaussian")
+    return TwoLayer(training, *activation_facts(network.activation))
+
+
+def activation_facts(text: str) -> tuple[Fraction, Fraction | None, bool, Fraction]:
+    """Return upper bounds of ``sup σ'²`` and ``sup σ''²`` (None if not C²), whether ``σ' ≥ 0``, and its squared jump."""
+    name, slope = split_activation(text)
+    if name in ("relu", "leaky_relu", "abs"):
+        below = {"relu": Fraction(0), "abs": Fraction(-1)}.get(name, slope or Fraction(0))
+        return max(Fraction(1), below**2), None, below >= 0, (1 - below) ** 2
+    if name == "erf":  # σ' = (2/√π) e^{−z²}, and |σ''| is largest, (2/√π)√(2/e), at z = 1/√2
+        square = upper(lambda numbers, x: 4 * x / numbers.pi, 1)
+        return square, upper(lambda numbers, x: 8 / (numbers.pi * numbers.exp(x)), 1), True, Fraction(0)
+    if name == "identity":
+        return Fraction(1), Fraction(0), True, Fraction(0)
+    if name in ("sin", "cos"):
+        return Fraction(1), Fraction(1), False, Fraction(0)
+    raise Rejection("outside-theorem", f"no certified derivative bounds for the activation {name}")
+
+
+def lambda_zero(premise: Proved) -> Fraction:
+    """Return the lower bound ``λ_0 > 0`` on ``λ_min(H∞)`` that a premise states."""
+    claim = premise.claim
+    if not isinstance(claim, EigenvalueBound) or (claim.matrix, claim.eigenvalue, claim.side) != (
+        "kernel",
+        "min",
+        "lower",
+    ):
+        raise Rejection("bad-premises", "a premise must be a lower bound on lambda_min of the kernel")
+    if claim.value <= 0:
+        raise Rejection("hypothesis", "the limit kernel must be positive definite", "lambda_0 > 0", str(claim.value))
+    return claim.value
+
+
+def inputs_norm_squared(premise: Proved) -> Fraction:
+    """Return the upper bound on ``‖X‖²`` that a premise states."""
+    claim = premise.claim
+    if not isinstance(claim, EigenvalueBound) or (claim.matrix, claim.eigenvalue, claim.side) != (
+        "inputs",
+        "max",
+        "upper",
+    ):
+        raise Rejection("bad-premises", "a premise must be an upper bound on lambda_max of the inputs")
+    return claim.value
+
+
+def value(premise: Proved, quantity: str) -> Fraction:
+    """Return the value of a premise that bounds ``quantity``."""
+    claim = premise.claim
+    if not isinstance(claim, Bound) or claim.quantity != quantity:
+        raise Rejection("bad-premises", f"a premise must bound {quantity}")
+    return claim.value

@@ -1,0 +1,42 @@
+"""Scalars of a bound: exact rationals in, exact rationals out, through intervals of 160 bits.
+
+Trusted.  A bound is one plain function over a number context (``Numbers``); here it is read in intervals, in the
+prover in floats, in the documentation in SymPy symbols.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, Protocol
+
+from ntkproof.checker.activations import Numbers
+from ntkproof.checker.arithmetic.interval import Intervals
+
+BITS = 160
+
+
+class Scalars(Numbers, Protocol):
+    """A number context that also has the logarithm."""
+
+    def log(self, x: Any) -> Any:
+        """The natural logarithm."""
+
+
+def upper(bound: Callable[..., Any], *values: Fraction | int) -> Fraction:
+    """Return a number at least ``bound(numbers, *values)``.
+
+    Raises:
+        ValueError: the bound is not defined there.
+    """
+    return _ends(bound, values)[1]
+
+
+def lower(bound: Callable[..., Any], *values: Fraction | int) -> Fraction:
+    """Return a number at most ``bound(numbers, *values)``; see `upper`."""
+    return _ends(bound, values)[0]
+
+
+def _ends(bound: Callable[..., Any], values: tuple[Fraction | int, ...]) -> tuple[Fraction, Fraction]:
+    numbers = Intervals(BITS)
+    return numbers.endpoints(bound(numbers, *(numbers.rational(value) for value in values)))

@@ -1,0 +1,109 @@
+"""Proves convergence: the facts of the data once, a plan by search, then the steps of the theorem."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from ntkproof.certificate import Certificate
+from ntkproof.checker.arithmetic import Tick, arithmetic
+from ntkproof.checker.claims import Rejection
+from ntkproof.checker.rules.rule import Setting
+from ntkproof.problem import Dataset, InputError, Network, Problem, Training, exact
+from ntkproof.prover.certify import DEFAULT_GAP, certify
+from ntkproof.prover.draft import Draft
+from ntkproof.theorems import THEOREMS
+from ntkproof.theorems.facts import Facts, prove_facts
+from ntkproof.theorems.theorem import Plan, least_width
+
+
+def certify_convergence(
+    dataset: Dataset,
+    network: Network,
+    *,
+    theorem: str = "smooth",
+    width: int | None = None,
+    init: str = "antisymmetric",
+    step_size: Fraction | float | str | None = None,
+    failure_probability: Fraction | float | str = "0.05",
+    engine: str = "fast",
+    gap: float = DEFAULT_GAP,
+    tick: Tick = lambda done, total: None,
+) -> Certificate:
+    """Prove that training a network of finite width converges, at the least width found or at a given one.
+
+    Args:
+        dataset: samples with targets.
+        network: depth 1, ``train="hidden"``, no bias, ``σ_w = 1``, input scale 1.
+        theorem: a name of `ntkproof.theorems.THEOREMS`.
+        width: the number of hidden neurons, or None for the least the theorem reaches.
+        init: see `Training`.
+        step_size: for gradient descent; None for gradient flow.
+        failure_probability: of the random initialisation.
+        engine, gap, tick: see `ntkproof.certify`.
+
+    Raises:
+        InputError: the theorem does not apply, or a hypothesis fails at the given width (which, by what factor,
+            and the width that would do).
+    """
+    failure = exact(failure_probability)
+    if not 0 < failure < 1:
+        raise InputError(f"the failure probability must be between 0 and 1, not {failure_probability}")
+    if theorem not in THEOREMS:
+        raise InputError(f"unknown theorem {theorem!r}; there are {', '.join(THEOREMS)}")
+    draft, facts = prepare(dataset, network, init, step_size, engine, gap, tick)
+    chosen = choose(theorem, facts, failure, width)
+    problem = draft.setting.problem
+    training = Training(chosen.width, init, step_size)
+    draft.setting = Setting(
+        Problem(problem.dataset, problem.network, problem.kernel, training), draft.setting.arithmetic, tick
+    )
+    try:
+        THEOREMS[theorem].prove(draft, facts, chosen, failure)
+    except Rejection as error:
+        raise InputError(
+            f"the theorem {theorem} fails at width {chosen.width}: {error} (needed {error.needed})"
+        ) from None
+    return draft.certificate()
+
+
+def prepare(
+    dataset: Dataset,
+    network: Network,
+    init: str,
+    step_size: Fraction | float | str | None,
+    engine: str,
+    gap: float,
+    tick: Tick,
+) -> tuple[Draft, Facts]:
+    """Prove what does not depend on the width: bounds on ``λ_min(H∞)`` and the `Facts`."""
+    lambda_min = certify(dataset, network, engine=engine, gap=gap, tick=tick)
+    if lambda_min.conclusion.get("lower") == "0":
+        raise InputError("the limit kernel is singular or not shown to be definite: no width is enough")
+    template = Problem(dataset, network, "ntk", Training(2, init, step_size))
+    draft = Draft(Setting(template, arithmetic(engine), tick))
+    for step in lambda_min.steps[:-1]:
+        draft.adopt(step)
+    try:
+        return draft, prove_facts(draft)
+    except Rejection as error:
+        raise InputError(f"no theorem applies: {error} (needed {error.needed}, have {error.derived})") from None
+
+
+def choose(theorem: str, facts: Facts, failure: Fraction, width: int | None) -> Plan:
+    """Return the plan at a width, or at the least width, of a theorem.
+
+    Raises:
+        InputError: at this width a hypothesis fails.
+    """
+    module = THEOREMS[theorem]
+    if width is None:
+        return least_width(lambda m: module.plan(facts, float(failure), m))
+    plan: Plan = module.plan(facts, float(failure), width)
+    if plan.holds:
+        return plan
+    worst = next(h for h in plan.hypotheses if not h.holds)
+    enough = least_width(lambda m: module.plan(facts, float(failure), m)).width
+    raise InputError(
+        f"the theorem {theorem} fails at width {width}: {worst.name} needs {worst.needed:.4g}, has {worst.have:.4g}; "
+        f"width {enough} would do"
+    )
