@@ -17,7 +17,7 @@ from ntkproof.checker.arithmetic import Arithmetic, Tick, arithmetic
 from ntkproof.checker.claims import Convergence, Rejection, parse_claim, to_fields
 from ntkproof.checker.rules import RULES
 from ntkproof.checker.rules.rule import Proved, Setting
-from ntkproof.problem import decimal
+from ntkproof.problem import Sphere, decimal
 
 CONCLUSIONS = (
     "lambda_min",
@@ -27,6 +27,8 @@ CONCLUSIONS = (
     "effective_rank",
     "a_priori",
     "convergence",
+    "mercer",
+    "vanishing",
 )
 
 
@@ -38,7 +40,8 @@ class Verdict:
         verdict: ``valid``, ``holey`` (every step checks, but something was assumed), ``invalid`` or ``malformed``.
         conclusion: the proved claim (``kind`` and its exact numbers as decimal strings); None unless it holds.
         assumptions: what the proof rests on.
-        problem: rows, columns and SHA-256 of the data, network and kernel; None if malformed.
+        problem: rows, columns and SHA-256 of the data, or dimension of the sphere, network and kernel; None if
+            malformed.
         step, rule: where an invalid proof fails; empty for the conclusion and for malformed files.
         code: short stable name of the error.
         reason: one line for people.
@@ -165,6 +168,9 @@ def _accept(step: Step, proved: Mapping[str, Proved], setting: Setting) -> Prove
         if name not in proved:
             raise Rejection("unknown-premise", f"uses {name!r}, which is not an earlier step")
     rule = RULES[step.rule]
+    if rule.sphere != isinstance(setting.problem.domain, Sphere):
+        about = "the sphere" if rule.sphere else "a dataset"
+        raise Rejection("wrong-domain", f"the rule {step.rule} is for problems about {about}")
     premises = tuple(proved[name] for name in step.uses)
     stated = parse_claim(step.claim)
     inputs = rule.inputs(step, premises, stated)
@@ -191,12 +197,14 @@ def _follows(derived: Any, stated: Any) -> None:
 
 def _describe(certificate: Certificate) -> dict[str, Any]:
     problem = certificate.problem
-    dataset, network = problem.dataset, problem.network
+    domain, network = problem.domain, problem.network
+    about: dict[str, Any]
+    if isinstance(domain, Sphere):
+        about = {"dimension": domain.dimension}
+    else:
+        about = {"label": domain.label, "rows": domain.n, "columns": domain.d, "sha256": domain.sha256}
     return {
-        "label": dataset.label,
-        "rows": dataset.n,
-        "columns": dataset.d,
-        "sha256": dataset.sha256,
+        **about,
         "kernel": problem.kernel,
         "activation": network.activation,
         "depth": network.depth,

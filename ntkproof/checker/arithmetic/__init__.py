@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
@@ -56,6 +57,9 @@ class Arithmetic(Protocol):
 
     def symmetric(self, n: int, packed: list[int]) -> Matrix:
         """Return the symmetric matrix with this row-major lower triangle."""
+
+    def numbers(self, bits: int) -> AbstractContextManager[Any]:
+        """Enter an enclosing number context (`Numbers` with ``quantise``) of at least so many bits."""
 
 
 def arithmetic(name: str) -> Any:

@@ -6,7 +6,7 @@ Trusted.  The answers are those of ``reference``; what has to be believed is lis
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from fractions import Fraction
 from typing import Any
 
@@ -193,3 +193,7 @@ class Fast:
     def symmetric(self, n: int, packed: list[int]) -> slices.Symmetric:
         """Return the symmetric matrix of a packed lower triangle."""
         return slices.Symmetric.from_lower(n, packed)
+
+    def numbers(self, bits: int) -> AbstractContextManager[ArbNumbers]:
+        """Enter Arb balls of this precision."""
+        return ArbNumbers().at(bits)

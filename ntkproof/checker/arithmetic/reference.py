@@ -5,6 +5,8 @@ Trusted.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,3 +51,7 @@ class Reference:
     def symmetric(self, n: int, packed: list[int]) -> exact.Symmetric:
         """Return the symmetric matrix of a packed lower triangle."""
         return exact.Symmetric.from_lower(n, packed)
+
+    def numbers(self, bits: int) -> AbstractContextManager[Intervals]:
+        """Enter intervals of a few bits more."""
+        return nullcontext(Intervals(bits + 16))

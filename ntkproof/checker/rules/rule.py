@@ -91,6 +91,7 @@ class Rule:
         witness: names of its witness arrays (of integers, one-dimensional).
         matrices: names of its two-dimensional witness arrays (of integers).
         repeat: the last kind of premise may occur any number of times, at least once.
+        sphere: the rule is about problems on the sphere; all others are about datasets.
     """
 
     derive: Callable[[Setting, Inputs], Derived]
@@ -101,6 +102,7 @@ class Rule:
     witness: tuple[str, ...] = ()
     matrices: tuple[str, ...] = ()
     repeat: bool = False
+    sphere: bool = False
 
     def inputs(self, step: Step, premises: tuple[Proved, ...], stated: Claim) -> Inputs:
         """Return the step as this rule sees it, or raise `Rejection` when it does not have the declared shape."""
