@@ -21,6 +21,8 @@ from test_activations import ENGINES, NAMES, TRUTH_BITS, expectation, sampled, t
 
 from ntkproof.checker.activations import activation
 from ntkproof.checker.arithmetic import arithmetic
+from ntkproof.checker.arithmetic.interval import Intervals
+from ntkproof.checker.kernels import enclose_entries
 from ntkproof.problem import Dataset, Network, Problem
 
 PAIR = np.array([[0.5, -1.25, 1.0], [1.5, 0.25, -0.125]])
@@ -380,6 +382,15 @@ def test_train_modes_add_up(problem: Problem, engine: str) -> None:
         for a, b, c, d in zip(hidden, output, both, everything, strict=True):
             assert abs(a + b - c) <= slack
             assert abs(c + beta - d) <= slack
+
+
+def test_the_radius_is_the_largest_row_sum_of_the_symmetric_matrix() -> None:
+    """Entries below the diagonal count for two rows; here the first row, which has but one of its own, is largest."""
+    radii = iter([32, 16, 4, 8, 2, 1])
+    problem = Problem(Dataset(np.eye(3)), network("identity"))
+    gram = arithmetic("reference").gram(problem.dataset.inputs, 0)
+    packed, radius = enclose_entries(problem, gram, Intervals(64), lambda x: (0, next(radii)), lambda done, total: None)
+    assert (packed, radius) == ([0] * 6, 32 + 16 + 8)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
