@@ -23,8 +23,11 @@ from ntkproof.certificate import SUFFIX, write
 from ntkproof.checker import Verdict, check
 from ntkproof.checker.arithmetic import Tick
 from ntkproof.datasets import describe, load, prepare
-from ntkproof.problem import Dataset, InputError, Network
+from ntkproof.problem import INITS, Dataset, InputError, Network
 from ntkproof.prover.certify import DEFAULT_GAP, STATEMENTS, certify
+from ntkproof.theorems import THEOREMS
+from ntkproof.theorems.certify import certify_convergence
+from ntkproof.theorems.conditions import conditions
 
 ENGINES = ("fast", "reference")
 
@@ -67,6 +70,36 @@ def network_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options about a network of finite width in training."""
+    options = [
+        click.option("--standardize-targets", is_flag=True, help="Targets to mean 0 and standard deviation 1."),
+        click.option("--init", default="antisymmetric", show_default=True, help=f"{', '.join(INITS)}."),
+        click.option("--width", default="auto", show_default=True, help="Number of hidden neurons, or auto."),
+        click.option("--failure-probability", default="0.05", show_default=True, help="Of the initialisation."),
+        click.option("--flow", is_flag=True, help="Gradient flow (the default)."),
+        click.option("--step-size", help="Gradient descent with this step, a decimal."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def read_training(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the keyword arguments that the training options describe, taking them out of ``options``."""
+    width, flow, step = options.pop("width"), options.pop("flow"), options.pop("step_size")
+    if flow and step is not None:
+        raise InputError("--flow and --step-size exclude each other")
+    if width != "auto" and not (width.isascii() and width.isdigit() and int(width) > 0):
+        raise InputError(f"--width must be a positive integer or auto, not {width!r}")
+    return {
+        "width": None if width == "auto" else int(width),
+        "init": options.pop("init"),
+        "step_size": step,
+        "failure_probability": options.pop("failure_probability"),
+    }
+
+
 def read_data(options: dict[str, Any]) -> Dataset:
     """Load and prepare the dataset that the data options name, taking them out of ``options``."""
     dataset = load(options.pop("data"), target=options.pop("target"))
@@ -78,6 +111,7 @@ def read_data(options: dict[str, Any]) -> Dataset:
         drop_constant=options.pop("drop_constant_columns"),
         standardize=options.pop("standardize"),
         normalize=options.pop("normalize"),
+        standardize_targets=options.pop("standardize_targets", False),
     )
 
 
@@ -118,13 +152,22 @@ def cli(context: click.Context) -> None:
 @cli.command("certify")
 @data_options
 @network_options
-@click.option("--statement", type=click.Choice(STATEMENTS), default="lambda-min", show_default=True)
+@click.option("--statement", type=click.Choice((*STATEMENTS, "convergence")), default="lambda-min", show_default=True)
+@click.option("--theorem", help=f"For convergence: {', '.join(THEOREMS)} [default: smooth or relu].")
+@training_options
 @click.option("--gap", type=float, default=DEFAULT_GAP, show_default=True, help="Relative width wanted.")
 @engine_option
 @click.option("-o", "--output", type=Path, help=f"The certificate to write [default: DATA{SUFFIX}].")
 @json_option
 def certify_command(
-    kernel: str, statement: str, gap: float, engine: str, output: Path | None, as_json: bool, **options: Any
+    kernel: str,
+    statement: str,
+    theorem: str | None,
+    gap: float,
+    engine: str,
+    output: Path | None,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Prove a statement about DATA (a CSV, NPY or NPZ file, or a named set) and write the certificate."""
     path = output or Path(Path(options["data"]).stem + SUFFIX)
@@ -133,9 +176,17 @@ def certify_command(
     if path.is_dir():
         raise InputError(f"{path}: is a directory")
     started = time.perf_counter()
+    training = read_training(options)
     dataset, network = read_data(options), read_network(options)
     with progress("enclosing", not as_json) as tick:
-        certificate = certify(dataset, network, kernel=kernel, statement=statement, engine=engine, gap=gap, tick=tick)
+        if statement == "convergence":
+            certificate = certify_convergence(
+                dataset, network, theorem=theorem, engine=engine, gap=gap, tick=tick, **training
+            )
+        else:
+            certificate = certify(
+                dataset, network, kernel=kernel, statement=statement, engine=engine, gap=gap, tick=tick
+            )
     files = write(certificate, path)
     seconds = time.perf_counter() - started
     conclusion = dict(certificate.conclusion)
@@ -157,6 +208,13 @@ def describe_conclusion(conclusion: dict[str, Any]) -> str:
         lower, upper = conclusion["lower"], conclusion["upper"]
         ends = (f"λ_{k + 1} in [{lower[k]}, {upper[k]}]" for k in (0, len(lower) - 1))
         return f"all {len(lower)} eigenvalues, {', …, '.join(ends)}"
+    if kind == "convergence":
+        c = conclusion
+        loss = "L(t) ≤ e^(-{rate} t) L(0)" if c["dynamics"] == "flow" else "L(k) ≤ (1 - η {rate})^k L(0)"
+        return (
+            f"at width {c['width']}, with probability ≥ 1 - {c['failure']}: {loss.format(rate=c['rate'])}, "
+            f"‖θ - θ_0‖ ≤ {c['radius']}, ‖H - H_0‖ ≤ {c['kernel_deviation']}"
+        )
     names = {
         "lambda_min": "λ_min",
         "a_priori": "λ_min",
@@ -212,6 +270,34 @@ def describe_verdict(path: Path, verdict: Verdict) -> str:
         f"σ_w {about['weight_std']}, β {about['bias']}, input scale {about['input_scale']}",
     ]
     return "\n".join([*lines, *(f"  rests on: {assumption}" for assumption in verdict.assumptions)])
+
+
+@cli.command("conditions")
+@data_options
+@click.option("--activation", default="erf", show_default=True, help="The activation of the two-layer network.")
+@training_options
+@engine_option
+@json_option
+def conditions_command(activation: str, engine: str, as_json: bool, **options: Any) -> None:
+    """Show what every convergence theorem asks of DATA: width, rate, radius and which hypothesis binds."""
+    training = read_training(options)
+    with progress("enclosing", not as_json) as tick:
+        found = conditions(
+            read_data(options), Network(activation, train="hidden"), engine=engine, tick=tick, **training
+        )
+    if as_json:
+        click.echo(json.dumps([each.fields() for each in found]))
+        return
+    click.echo(f"{'theorem':13}{'holds':>6}{'width required':>16}{'rate':>12}{'radius':>12}  binding hypothesis")
+    for each in found:
+        if each.width_required is None:
+            click.echo(f"{each.theorem:13}{'no':>6}{'-':>16}{'-':>12}{'-':>12}  {each.reason}")
+            continue
+        rate, radius = ("-" if x is None else f"{x:.4g}" for x in (each.rate, each.radius))
+        binding = each.binding
+        what = "" if binding is None else f"{binding.name}: needs > {binding.needed:.4g}, has {binding.have:.4g}"
+        holds = "yes" if each.holds else "no"
+        click.echo(f"{each.theorem:13}{holds:>6}{each.width_required:>16.4g}{rate:>12}{radius:>12}  {what}")
 
 
 @cli.command("datasets")

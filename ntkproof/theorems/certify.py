@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 from ntkproof.certificate import Certificate
@@ -20,7 +21,7 @@ def certify_convergence(
     dataset: Dataset,
     network: Network,
     *,
-    theorem: str = "smooth",
+    theorem: str | None = None,
     width: int | None = None,
     init: str = "antisymmetric",
     step_size: Fraction | float | str | None = None,
@@ -33,8 +34,8 @@ def certify_convergence(
 
     Args:
         dataset: samples with targets.
-        network: depth 1, ``train="hidden"``, no bias, ``σ_w = 1``, input scale 1.
-        theorem: a name of `ntkproof.theorems.THEOREMS`.
+        network: depth 1, no bias, ``σ_w = 1``, input scale 1; the theorem says which layers are trained.
+        theorem: a name of `ntkproof.theorems.THEOREMS`; None for ``relu`` or ``smooth``, by the activation.
         width: the number of hidden neurons, or None for the least the theorem reaches.
         init: see `Training`.
         step_size: for gradient descent; None for gradient flow.
@@ -48,8 +49,14 @@ def certify_convergence(
     failure = exact(failure_probability)
     if not 0 < failure < 1:
         raise InputError(f"the failure probability must be between 0 and 1, not {failure_probability}")
+    if theorem is None:
+        theorem = "relu" if network.activation.startswith(("relu", "leaky_relu", "abs")) else "smooth"
     if theorem not in THEOREMS:
         raise InputError(f"unknown theorem {theorem!r}; there are {', '.join(THEOREMS)}")
+    train = getattr(THEOREMS[theorem], "TRAIN", "hidden")
+    if network.train not in (train, "all"):
+        raise InputError(f"the theorem {theorem} is about train={train}, not train={network.train}")
+    network = replace(network, train=train)
     draft, facts = prepare(dataset, network, init, step_size, engine, gap, tick)
     chosen = choose(theorem, facts, failure, width)
     problem = draft.setting.problem

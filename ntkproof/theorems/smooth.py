@@ -80,7 +80,7 @@ def _distance_form(facts: Facts, spectrum: float, width: int) -> Plan:
         return Plan(width, "distance", {}, (_spectrum_hypothesis(delta),), nan, nan)
     sigma, omega = sqrt((1 - delta) * facts.lambda_0), sqrt(facts.inverse_form / (1 - delta))
     h = _slope(facts, width) * omega / sigma * _SAFETY
-    hypotheses = (_spectrum_hypothesis(delta), Hypothesis("0.28149 > Λω/σ_0", h, largest_h()[0]))
+    hypotheses = (_spectrum_hypothesis(delta), Hypothesis("0.2815 > Λω/σ_0", h, largest_h()[0]))
     args = {"delta": delta, "spectrum_failure": spectrum, "residual_failure": 0.0}
     if not hypotheses[1].holds:
         return Plan(width, "distance", args, hypotheses, nan, nan)

@@ -1,0 +1,103 @@
+"""Every convergence theorem side by side: the width it asks for, the rate, and which hypothesis binds."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from math import isfinite
+from typing import Any
+
+from ntkproof.checker.arithmetic import Tick
+from ntkproof.problem import Dataset, InputError, Network, exact
+from ntkproof.theorems import THEOREMS
+from ntkproof.theorems.certify import prepare
+from ntkproof.theorems.facts import Facts
+from ntkproof.theorems.theorem import Hypothesis, Plan, least_width
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a theorem says of a dataset and a network (float64 search; ``certify`` proves it).
+
+    Args:
+        theorem, source: its name and where it comes from.
+        holds: whether every hypothesis holds at the width asked for (at ``width_required`` if none was).
+        width: the width the rate, radius and hypotheses are about; None if the theorem does not apply.
+        width_required: the least width at which every hypothesis holds.
+        rate: ``c`` in ``L(t) ≤ e^{−ct} L(0)``; None if a hypothesis fails.
+        radius: bound on ``‖θ_t − θ_0‖``; None if a hypothesis fails.
+        hypotheses: each with ``name``, ``needed``, ``have``, ``holds`` (``have > needed``).
+        reason: why the theorem does not apply, or empty.
+    """
+
+    theorem: str
+    source: str
+    holds: bool
+    width: int | None
+    width_required: int | None
+    rate: float | None
+    radius: float | None
+    hypotheses: tuple[Hypothesis, ...]
+    reason: str = ""
+
+    def fields(self) -> dict[str, Any]:
+        """Return the conditions as JSON fields."""
+        hypotheses = [{**asdict(h), "holds": h.holds} for h in self.hypotheses]
+        return {**asdict(self), "hypotheses": hypotheses}
+
+    @property
+    def binding(self) -> Hypothesis | None:
+        """The hypothesis with the least margin."""
+        return min(self.hypotheses, key=lambda h: h.have / h.needed if h.needed > 0 else float("inf"), default=None)
+
+
+def conditions(
+    dataset: Dataset,
+    network: Network,
+    *,
+    width: int | None = None,
+    init: str = "antisymmetric",
+    step_size: Fraction | float | str | None = None,
+    failure_probability: Fraction | float | str = "0.05",
+    engine: str = "fast",
+    tick: Tick = lambda done, total: None,
+) -> list[Conditions]:
+    """Return what every theorem says of a dataset and a network, at a width or at the least width of each.
+
+    Args:
+        dataset: samples with targets.
+        network: depth 1; each theorem trains its own layers, so ``network.train`` is ignored.
+        width, init, step_size, failure_probability, engine, tick: see `certify_convergence`.
+
+    Raises:
+        InputError: unusable data or options.
+    """
+    failure = float(exact(failure_probability))
+    if not 0 < failure < 1:
+        raise InputError(f"the failure probability must be between 0 and 1, not {failure_probability}")
+    if network.depth != 1:
+        raise InputError("the convergence theorems are about depth 1")
+    facts: dict[tuple[str, str], Facts | InputError] = {}
+    found = []
+    for name, module in THEOREMS.items():
+        setting = (getattr(module, "TRAIN", "hidden"), getattr(module, "INIT", init))
+        if setting not in facts:
+            trained = Network(network.activation, 1, setting[0], network.bias, network.weight_std, network.input_scale)
+            try:
+                facts[setting] = prepare(dataset, trained, setting[1], step_size, engine, 1e-6, tick)[1]
+            except InputError as error:
+                facts[setting] = error
+        found.append(_conditions(name, module, facts[setting], failure, width))
+    return found
+
+
+def _conditions(name: str, module: Any, facts: Facts | InputError, failure: float, width: int | None) -> Conditions:
+    try:
+        if isinstance(facts, InputError):
+            raise facts
+        least: Plan = least_width(lambda m: module.plan(facts, failure, m))
+        plan: Plan = least if width is None else module.plan(facts, failure, width)
+    except InputError as error:
+        return Conditions(name, module.source, False, None, None, None, None, (), str(error))
+    rate, radius = (x if isfinite(x) else None for x in (plan.rate, plan.radius))
+    return Conditions(name, module.source, plan.holds, plan.width, least.width, rate, radius, plan.hypotheses)
