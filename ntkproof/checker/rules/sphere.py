@@ -58,11 +58,11 @@ def _mercer(setting: Setting, step: Inputs) -> Derived:
     except (ValueError, ArithmeticError) as error:
         raise Rejection("no-enclosure", str(error)) from None
     lower, upper = [], []
-    for k, ((middle, radius), error) in enumerate(zip(found, _errors(d, s, nodes), strict=False)):
+    for k, ((middle, radius), share) in enumerate(zip(found, _errors(d, s, nodes), strict=False)):
         first, zero = vanishing(problem, k % 2), Fraction(0)
         vanishes = first is not None and k >= first
-        lower.append(zero if vanishes else max(zero, (middle - radius - largest * error) / 2**p))
-        upper.append(zero if vanishes else (middle + radius + largest * error) / 2**p)
+        lower.append(zero if vanishes else max(zero, (middle - radius - largest * share) / 2**p))
+        upper.append(zero if vanishes else (middle + radius + largest * share) / 2**p)
     return Derived(Mercer(d, tuple(lower), tuple(upper)))
 
 
