@@ -1,4 +1,4 @@
-"""The command line: ``certify``, ``check``, ``datasets``.
+"""The command line: ``certify``, ``sphere``, ``check``, ``datasets``.
 
 Exit codes: 0 done, or every certificate valid; 3 holey; 1 invalid; 2 malformed input or wrong usage; 130
 interrupted.  Errors are one line on stderr.
@@ -24,6 +24,7 @@ from ntkproof.checker import Verdict, check
 from ntkproof.checker.arithmetic import Tick
 from ntkproof.datasets import describe, load, prepare
 from ntkproof.problem import INITS, Dataset, InputError, Network
+from ntkproof.prover import sphere
 from ntkproof.prover.certify import DEFAULT_GAP, STATEMENTS, certify
 from ntkproof.theorems import THEOREMS
 from ntkproof.theorems.certify import certify_convergence
@@ -170,11 +171,7 @@ def certify_command(
     **options: Any,
 ) -> None:
     """Prove a statement about DATA (a CSV, NPY or NPZ file, or a named set) and write the certificate."""
-    path = output or Path(Path(options["data"]).stem + SUFFIX)
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: the directory {path.parent} does not exist")
-    if path.is_dir():
-        raise InputError(f"{path}: is a directory")
+    path = writable(output or Path(Path(options["data"]).stem + SUFFIX))
     started = time.perf_counter()
     training = read_training(options)
     dataset, network = read_data(options), read_network(options)
@@ -197,6 +194,51 @@ def certify_command(
     click.echo(f"{path}: {describe_conclusion(conclusion)}  ({dataset.n} x {dataset.d}, {seconds:.2f} s)")
 
 
+def writable(path: Path) -> Path:
+    """Return a path, or raise InputError if no certificate can be written there."""
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: the directory {path.parent} does not exist")
+    if path.is_dir():
+        raise InputError(f"{path}: is a directory")
+    return path
+
+
+@cli.command("sphere")
+@click.option("--dimension", type=int, required=True, help="d of the unit sphere in R^d, 2 to 1000.")
+@network_options
+@click.option("--max-frequency", type=int, default=20, show_default=True, help="The largest frequency, 0 to 500.")
+@click.option("--statement", type=click.Choice(sphere.STATEMENTS), default="mercer", show_default=True)
+@click.option("--gap", type=float, default=sphere.DEFAULT_GAP, show_default=True, help="Relative width wanted.")
+@engine_option
+@click.option("-o", "--output", type=Path, default=Path(f"sphere{SUFFIX}"), show_default=True, help="What to write.")
+@json_option
+def sphere_command(dimension: int, kernel: str, output: Path, as_json: bool, **options: Any) -> None:
+    """Prove bounds on the eigenvalues of the kernel on the unit sphere, uniformly distributed."""
+    path, started = writable(output), time.perf_counter()
+    network = read_network(options)
+    with progress("integrating", not as_json) as tick:
+        certificate = sphere.certify_sphere(dimension, network, kernel=kernel, tick=tick, **options)
+    files = write(certificate, path)
+    seconds = time.perf_counter() - started
+    conclusion = dict(certificate.conclusion)
+    if as_json:
+        report = {"certificate": str(path), "files": [str(f) for f in files], "conclusion": conclusion}
+        click.echo(json.dumps({**report, "seconds": round(seconds, 3)}))
+        return
+    click.echo(f"{path}: {describe_conclusion(conclusion)}  ({seconds:.2f} s)")
+    if conclusion["kind"] == "mercer":
+        click.echo(mercer_table(conclusion))
+
+
+def mercer_table(conclusion: dict[str, Any]) -> str:
+    """Return the eigenvalues of a conclusion as a table, with their multiplicities."""
+    d, ends = conclusion["dimension"], zip(conclusion["lower"], conclusion["upper"], strict=True)
+    rows = [(str(k), str(sphere.multiplicity(d, k)), *pair) for k, pair in enumerate(ends)]
+    rows.insert(0, ("k", "multiplicity", "λ_k ≥", "λ_k ≤"))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.rjust, row, widths)) for row in rows)
+
+
 def describe_conclusion(conclusion: dict[str, Any]) -> str:
     """Return one line that says what a conclusion claims."""
     kind = conclusion.get("kind")
@@ -208,6 +250,12 @@ def describe_conclusion(conclusion: dict[str, Any]) -> str:
         lower, upper = conclusion["lower"], conclusion["upper"]
         ends = (f"λ_{k + 1} in [{lower[k]}, {upper[k]}]" for k in (0, len(lower) - 1))
         return f"all {len(lower)} eigenvalues, {', …, '.join(ends)}"
+    if kind == "mercer":
+        lower, upper = conclusion["lower"], conclusion["upper"]
+        ends = (f"λ_{k} in [{lower[k]}, {upper[k]}]" for k in sorted({0, len(lower) - 1}))
+        return f"eigenvalues on the sphere, {', …, '.join(ends)}"
+    if kind == "vanishing":
+        return f"eigenvalues on the sphere: λ_k = 0 for every {conclusion['parity']} k ≥ {conclusion['first']}"
     if kind == "convergence":
         c = conclusion
         loss = "L(t) ≤ e^(-{rate} t) L(0)" if c["dynamics"] == "flow" else "L(k) ≤ (1 - η {rate})^k L(0)"
@@ -256,6 +304,14 @@ def verdict_fields(path: Path, verdict: Verdict) -> dict[str, Any]:
     return fields
 
 
+def describe_domain(about: dict[str, Any]) -> str:
+    """Return what a statement is about besides the network, from the ``problem`` of a verdict."""
+    if "dimension" in about:
+        return f"sphere: unit vectors of dimension {about['dimension']}, uniformly distributed"
+    size = f"{about['rows']} x {about['columns']}"
+    return f"data: {size}, sha256 {about['sha256'][:16]}… ({about['label'] or 'no label'})"
+
+
 def describe_verdict(path: Path, verdict: Verdict) -> str:
     """Return a verdict in a few lines for people."""
     if verdict.conclusion is None:
@@ -265,7 +321,7 @@ def describe_verdict(path: Path, verdict: Verdict) -> str:
     about = verdict.problem or {}
     lines = [
         f"{path}: {verdict.verdict}: {describe_conclusion(dict(verdict.conclusion))}",
-        f"  data: {about['rows']} x {about['columns']}, sha256 {about['sha256'][:16]}… ({about['label'] or 'no label'})",
+        f"  {describe_domain(about)}",
         f"  network: {about['kernel']}, {about['activation']}, depth {about['depth']}, train {about['train']}, "
         f"σ_w {about['weight_std']}, β {about['bias']}, input scale {about['input_scale']}",
     ]

@@ -6,6 +6,7 @@ Untrusted: it only chooses how finely the checker's rule integrates.
 from __future__ import annotations
 
 from fractions import Fraction
+from math import comb
 
 from ntkproof.certificate import Certificate
 from ntkproof.checker.arithmetic import Tick, arithmetic
@@ -65,6 +66,11 @@ def certify_sphere(
     except Rejection as error:
         raise InputError(f"no proof was found: {error}") from None
     return draft.certificate()
+
+
+def multiplicity(d: int, k: int) -> int:
+    """Return the dimension of the spherical harmonics of degree k in ``ℝ^d``: how often ``λ_k`` counts."""
+    return comb(k + d - 1, d - 1) - (comb(k + d - 3, d - 1) if k > 1 else 0)
 
 
 def _mercer(draft: Draft, highest: int, gap: Fraction) -> None:
