@@ -48,10 +48,12 @@ def root(x: arb) -> arb:
 
 
 def angle(q: arb, c: arb, r: arb) -> arb:
-    """The angle between two features, by the half-angle formula; π/2 if one of them is zero."""
+    """The angle between two features, by the half-angle formula; anything if one of them may be zero."""
+    if q is c and c is r:  # a sample and itself
+        return arb(0)
     size = root(q * r)
     if not size > 0:
-        return arb.pi() / 2
+        return arb(0).union(arb.pi())
     return 2 * arb.atan2(root((1 - c / size) / 2), root((1 + c / size) / 2))
 
 

@@ -23,6 +23,7 @@ import pytest
 
 from ntkproof.certificate import SUFFIX
 from ntkproof.checker import check
+from ntkproof.checker.rules import RULES
 
 FOLDER = Path(__file__).parent.parent / "certificates"
 LARGEST = 60  # rows of a certificate that is mutated
@@ -34,23 +35,12 @@ Where = tuple[str | int, ...]
 Change = tuple[str, Where, Any]  # what is done, where, and the new value (or its parts)
 
 NAMES = {
-    "activation": ("relu", "abs", "identity", "erf", "sin", "cos", "leaky_relu(0.1)", "leaky_relu(-1)", "gelu"),
+    "activation": ("relu", "abs", "identity", "erf", "sin", "cos", "leaky_relu(0.1)", "leaky_relu(-1)", "nonesuch"),
     "train": ("hidden", "output", "both", "all", "none"),
     "input_scale": ("1", "fan-in", "2"),
     "kernel": ("ntk", "nngp", "ntks"),
-    "rule": (
-        "assume",
-        "gram_is_psd",
-        "inputs_enclosure",
-        "kernel_enclosure",
-        "lambda_min",
-        "null_vector",
-        "operator_norm",
-        "psd_bound",
-        "rayleigh_bound",
-        "Assume",
-    ),
-    "kind": ("enclosure", "eigenvalue_bound", "lambda_min", "operator_norm", "bound"),
+    "rule": (*RULES, "Assume"),
+    "kind": ("enclosure", "eigenvalue_bound", "lambda_min", "operator_norm", "spectrum", "convergence", "theorem"),
     "matrix": ("kernel", "inputs", "data"),
     "eigenvalue": ("min", "max", "all"),
     "side": ("lower", "upper", "rows", "columns", "both"),

@@ -615,7 +615,9 @@ def _problem() -> list[Forgery]:
         ),
         Forgery("activation-leaky", WINE, network(activation="leaky_relu(0.5)"), witness + "leaky ReLU", late, "lower"),
         Forgery("activation-relu-for-erf", ERF, network(activation="relu"), witness + "ReLU", late, "upper"),
-        Forgery("activation-unknown", WINE, network(activation="gelu"), witness + "an activation without a formula"),
+        Forgery(
+            "activation-unknown", WINE, network(activation="nonesuch"), witness + "an activation without a formula"
+        ),
         Forgery("activation-not-canonical", WINE, network(activation="leaky_relu"), "a slope that is not written down"),
         Forgery("activation-homoglyph", WINE, network(activation="r\u0435lu"), "a name that looks like relu"),
         Forgery("depth-2", WINE, network(depth=2, train="all"), witness + "two hidden layers", late, "upper"),
@@ -1318,6 +1320,65 @@ def _raw() -> list[Forgery]:
     ]
 
 
+def _convergence() -> list[Forgery]:
+    return [
+        Forgery(
+            "convergence-negative-radius",
+            THREE,
+            _negative_radius,
+            "2000 neurons reach e^(-4000 t) on a kernel whose largest eigenvalue is below 12",
+            "bad-argument",
+            "convergence",
+        ),
+    ]
+
+
+def _negative_radius(document: Json) -> None:
+    """In a ball of negative radius a deviation that grows with the distance helps: both hypotheses hold there."""
+    norm = json.loads((FOLDER.parent / (NORM + SUFFIX)).read_text())
+    inputs, top = step(norm, "inputs"), {**step(norm, "upper"), "id": "norm"}
+    claim = {"kind": "convergence", "dynamics": "flow", "width": "2000", "rate": "4000", "failure": "0.002"}
+    claim |= {"radius": "1", "kernel_deviation": "2500"}
+    deviation = {"kind": "jacobian_deviation", "offset": "94.5", "slope": "0.0000745", "lipschitz": "no"}
+    document["problem"]["dataset"]["targets"] = stored(struct.pack("<3d", 1, -1, 1), "float64", 3)
+    document["problem"]["training"] = {"width": "2000", "init": "antisymmetric"}
+    document["steps"] = [
+        *(step(document, name) for name in ("kernel", "lower")),
+        inputs,
+        top,
+        new_step(
+            "loewner",
+            "matrix_chernoff",
+            ["lower", "norm"],
+            quantity("loewner", "0.1"),
+            {"delta": "0.9", "failure": "0.001"},
+        ),
+        new_step("initial", "loewner_spectrum", ["loewner", "lower"], quantity("initial_lambda_min", "0.05")),
+        new_step(
+            "residual",
+            "initial_residual",
+            ["norm"],
+            quantity("residual", "1.74"),
+            {"failure": "0", "signs_failure": "0"},
+        ),
+        new_step("deviation", "flip_deviation", ["norm"], deviation, {"tau": "1000", "failure": "0.001"}),
+        new_step("jacobian", "jacobian_norm", ["norm"], quantity("jacobian_norm", "3.34")),
+        new_step(
+            "convergence",
+            "kantorovich",
+            ["initial", "residual", "deviation", "jacobian"],
+            claim,
+            {"radius": "-1900000"},
+        ),
+    ]
+    document["conclusion"] = {"step": "convergence", "claim": claim}
+
+
+def quantity(name: str, value: str) -> Json:
+    """Return a bound of a quantity at initialisation."""
+    return {"kind": "bound", "quantity": name, "value": value}
+
+
 def forgeries() -> list[Forgery]:
     """Return all forgeries; the empty derivation is the first."""
     return [
@@ -1330,6 +1391,7 @@ def forgeries() -> list[Forgery]:
         *_format(),
         *_sidecars(),
         *_raw(),
+        *_convergence(),
     ]
 
 
