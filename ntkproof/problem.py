@@ -27,7 +27,15 @@ KERNELS = ("ntk", "nngp")
 TRAINED = ("hidden", "output", "both", "all")
 INPUT_SCALES = ("1", "fan-in")
 INITS = ("signs", "balanced", "antisymmetric", "gaussian")
-ACTIVATIONS = ("relu", "leaky_relu", "abs", "identity", "erf", "sin", "cos")
+EXPRESSIONS = {
+    "tanh": "tanh(x)",
+    "sigmoid": "sigmoid(x)",
+    "softplus": "softplus(x)",
+    "gelu": "x*(1 + erf(x/sqrt(2)))/2",
+    "silu": "x*sigmoid(x)",
+    "gaussian": "exp(-x**2/2)",
+}
+ACTIVATIONS = ("relu", "leaky_relu", "abs", "identity", "erf", "sin", "cos", *EXPRESSIONS)
 DEFAULT_LEAKY_SLOPE = Fraction(1, 100)
 
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,399})(\.[0-9]{1,400})?(e-?(0|[1-9][0-9]{0,2}))?")
@@ -201,7 +209,8 @@ class Network:
     entries of the ``W`` and ``b`` standard normal, ``s = 1`` or ``d^{-1/2}``.
 
     Args:
-        activation: ``relu``, ``leaky_relu(slope)``, ``abs``, ``identity``, ``erf``, ``sin`` or ``cos``.
+        activation: ``relu``, ``leaky_relu(slope)``, ``abs``, ``identity``, ``erf``, ``sin``, ``cos``, one of
+            `EXPRESSIONS`, ``expr(…)`` with an expression in x such as ``expr(x*tanh(x))``, or a SymPy expression.
         depth: number of hidden layers, 1 to 10.
         train: which parameters the NTK is taken over.  ``all`` (any depth): every weight and bias.  For depth 1
             also ``hidden`` (``W¹, b¹``), ``output`` (``W²``) and ``both`` (``W¹, b¹, W²``; no output bias, as in
@@ -256,13 +265,20 @@ class Network:
 def split_activation(text: str) -> tuple[str, Fraction | None]:
     """Return the name of an activation and the slope of ``leaky_relu(slope)`` (0.01 if not given).
 
+    The name of an expression is its canonical text: ``expr(x*tanh(x))``.
+
     Raises:
-        InputError: unknown name (the message lists those that exist) or a slope outside ``[-10, 10]``.
+        InputError: unknown name (the message lists those that exist), a slope outside ``[-10, 10]``, or an
+            expression outside the language of ``ntkproof.checker.expressions``.
     """
+    if isinstance(text, str) and text.startswith("expr(") and text.endswith(")"):
+        from ntkproof.checker.expressions import normalise  # which imports this module
+
+        return f"expr({normalise(text[5:-1])})", None
     match = re.fullmatch(r"([a-z_]+)(?:\(([^()]*)\))?", text) if isinstance(text, str) else None
     if match is None or match[1] not in ACTIVATIONS:
         known = ", ".join("leaky_relu(slope)" if name == "leaky_relu" else name for name in ACTIVATIONS)
-        raise InputError(f"unknown activation {str(text)[:60]!r}; there are {known}")
+        raise InputError(f"unknown activation {str(text)[:60]!r}; there are {known}, expr(…)")
     if match[1] != "leaky_relu":
         if match[2] is not None:
             raise InputError(f"the activation {match[1]} takes no parameter")
@@ -271,6 +287,11 @@ def split_activation(text: str) -> tuple[str, Fraction | None]:
     if abs(slope) > 10:
         raise InputError(f"the slope of leaky_relu must be from -10 to 10, not {match[2]}")
     return match[1], slope
+
+
+def expression_of(name: str) -> str | None:
+    """Return the expression in ``x`` of an activation that has no closed form here, given its canonical name."""
+    return name[5:-1] if name.startswith("expr(") else EXPRESSIONS.get(name)
 
 
 @dataclass(frozen=True)

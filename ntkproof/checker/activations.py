@@ -12,7 +12,8 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any, Protocol
 
-from ntkproof.problem import split_activation
+from ntkproof.checker.hermite import Smooth
+from ntkproof.problem import expression_of, split_activation
 
 
 class Numbers(Protocol):
@@ -47,6 +48,9 @@ class Covariance:
     c: Any
     r: Any
     det: Any
+    left: Any = None  # what `Activation.prepare` returned for q, and for r
+    right: Any = None
+    same: bool = False  # one feature with itself
 
     @cached_property
     def sine(self) -> Any:
@@ -78,17 +82,27 @@ class Activation(Protocol):
     linear_plus_even: bool  # σ(z) = αz + e(z), e even and homogeneous
     linear: bool
 
+    def prepare(self, numbers: Numbers, q: Any) -> Any:
+        """Return what is worth computing once for a variance ``q``, for use in a `Covariance`; None if nothing."""
+
     def dual(self, cov: Covariance) -> Any:
         """``T_σ``."""
 
     def dual_derivative(self, cov: Covariance) -> Any:
         """``T_σ'``."""
 
+
+class ClosedForm:
+    """An activation whose dual functions are closed forms: nothing is prepared."""
+
+    def prepare(self, numbers: Numbers, q: Any) -> None:
+        return None
+
     def mean(self, numbers: Numbers, q: Any) -> Any:
         """``E σ(√q Z)``, Z standard normal."""
 
 
-class LeakyReLU:
+class LeakyReLU(ClosedForm):
     """``σ(z) = max(z, 0) + slope · min(z, 0)``: ReLU (0), the absolute value (−1) and everything between."""
 
     homogeneous = True
@@ -118,7 +132,7 @@ class LeakyReLU:
         return numbers.rational(self._slope) * linear + numbers.rational((1 - self._slope) ** 2) * relu
 
 
-class Identity:
+class Identity(ClosedForm):
     """``σ(z) = z``."""
 
     parity = "odd"
@@ -136,7 +150,7 @@ class Identity:
         return cov.numbers.rational(1)
 
 
-class Erf:
+class Erf(ClosedForm):
     """``σ(z) = erf(z) = 2/√π ∫₀ᶻ e^{−t²} dt``."""
 
     parity = "odd"
@@ -156,7 +170,7 @@ class Erf:
         return 4 / (cov.numbers.pi * cov.erf_root)
 
 
-class Sine:
+class Sine(ClosedForm):
     """``σ(z) = sin z``."""
 
     parity = "odd"
@@ -191,13 +205,20 @@ class Cosine(Sine):
         return super().dual(cov)
 
 
-def activation(text: str) -> Activation:
+def activation(text: str, terms: int = 0) -> Activation:
     """Return the activation named ``text`` in a `Network`.
+
+    Args:
+        text: its name.
+        terms: of Hermite expansions, how many coefficients after the first; closed forms ignore it.
 
     Raises:
         InputError: unknown name.
     """
     name, slope = split_activation(text)
+    expression = expression_of(name)
+    if expression is not None:
+        return Smooth(expression, terms)
     if slope is not None:
         return LeakyReLU(slope)
     table: dict[str, Activation] = {

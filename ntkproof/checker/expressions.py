@@ -23,14 +23,6 @@ MAX_DIGITS = 40
 KINKS = ("abs", "relu")
 ODD = ("erf", "tanh", "sin", "atan")
 FUNCTIONS = ("exp", "log", "sqrt", "sigmoid", "softplus", "cos", *ODD, *KINKS)
-NAMED = {
-    "tanh": "tanh(x)",
-    "sigmoid": "sigmoid(x)",
-    "softplus": "softplus(x)",
-    "gelu": "x*(1 + erf(x/sqrt(2)))/2",
-    "silu": "x*sigmoid(x)",
-    "gaussian": "exp(-x**2/2)",
-}
 
 _TOKENS = re.compile(r"(?: |\*\*|[-+*/()]|[0-9]+(?:\.[0-9]+)?(?:e-?[0-9]+)?(?![a-z0-9_.])|[a-z]+(?![a-z0-9_.]))*")
 _BINARY = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}

@@ -54,26 +54,38 @@ class FirstLayer:
         return self.scale * entry + self.offset
 
 
+@dataclass(frozen=True)
+class Feature:
+    """The variance ``q`` of a pre-activation and what the activation prepared for it."""
+
+    q: Any
+    prepared: Any
+
+
 class Kernel:
     """The kernel of a problem over a number context.
 
     Args:
         problem: which network and kernel.
         numbers: the number context the formulas are read in.
+        terms: of Hermite expansions, see `activation`.
     """
 
-    def __init__(self, problem: Problem, numbers: Numbers) -> None:
+    def __init__(self, problem: Problem, numbers: Numbers, terms: int = 0) -> None:
         self._network, self._kernel, self._numbers = problem.network, problem.kernel, numbers
-        self._activation = activation(self._network.activation)
+        self._activation = activation(self._network.activation, terms)
         self._weight = numbers.rational(self._network.sigma_w**2)
         self._bias = numbers.rational(self._network.beta**2)
 
     def variances(self, q: Any) -> list[Any]:
-        """Return ``[q¹, …, q^D]``, the pre-activation variances of one sample, from ``q = q¹``."""
-        found = [q]
+        """Return ``[q¹, …, q^D]``, the pre-activation variances of one sample, from ``q = q¹``.
+
+        They are numbers for closed forms, and a `Feature` each if the activation prepares something.
+        """
+        found = [self._feature(q)]
         while len(found) < self._network.depth:
-            same = Covariance(self._numbers, found[-1], found[-1], found[-1], self._numbers.rational(0))
-            found.append(self._affine(self._activation.dual(same)))
+            same = self._covariance(found[-1], _variance(found[-1]), found[-1], self._numbers.rational(0), True)
+            found.append(self._feature(self._affine(self._activation.dual(same))))
         return found
 
     def entry(self, q: list[Any], c: Any, r: list[Any], det: Any, diagonal: bool = False) -> Any:
@@ -88,7 +100,7 @@ class Kernel:
         numbers, sigma, network = self._numbers, self._activation, self._network
         tangent = c
         for layer in range(network.depth):
-            cov = Covariance(numbers, q[layer], c, r[layer], det)
+            cov = self._covariance(q[layer], c, r[layer], det, diagonal)
             if network.train == "hidden":
                 return self._weight * tangent * sigma.dual_derivative(cov)
             if network.train == "output":
@@ -99,11 +111,23 @@ class Kernel:
             if self._kernel == "ntk":
                 tangent = c + self._weight * tangent * sigma.dual_derivative(cov)
             if layer + 1 < network.depth and not diagonal:
-                det = numbers.nonnegative(q[layer + 1] * r[layer + 1] - c * c)
+                det = numbers.nonnegative(_variance(q[layer + 1]) * _variance(r[layer + 1]) - c * c)
         return tangent if self._kernel == "ntk" else c
 
     def _affine(self, dual: Any) -> Any:
         return self._weight * dual + self._bias
+
+    def _feature(self, q: Any) -> Any:
+        prepared = self._activation.prepare(self._numbers, q)
+        return q if prepared is None else Feature(q, prepared)
+
+    def _covariance(self, left: Any, c: Any, right: Any, det: Any, same: bool) -> Covariance:
+        ready = [side.prepared if isinstance(side, Feature) else None for side in (left, right)]
+        return Covariance(self._numbers, _variance(left), c, _variance(right), det, *ready, same)
+
+
+def _variance(feature: Any) -> Any:
+    return feature.q if isinstance(feature, Feature) else feature
 
 
 def enclose_entries(
@@ -112,6 +136,7 @@ def enclose_entries(
     numbers: Numbers,
     quantise: Callable[[Any], tuple[int, int]],
     tick: Callable[[int, int], None],
+    terms: int = 0,
 ) -> tuple[list[int], int]:
     """Enclose every entry of the kernel's Gram matrix.
 
@@ -121,13 +146,14 @@ def enclose_entries(
         numbers: an enclosing number context.
         quantise: maps an enclosure to integers ``(A, ρ)``: midpoint and radius in the unit wanted.
         tick: called with (rows done, rows in all).
+        terms: of Hermite expansions, see `activation`.
 
     Returns:
         The packed lower triangle of the integers ``A`` and ``max_i Σ_j ρ_ij ≥ ‖H − A‖``, both in that unit.
     """
     n = inputs_gram.n
     first = FirstLayer.of(problem.dataset, problem.network)
-    kernel = Kernel(problem, numbers)
+    kernel = Kernel(problem, numbers, terms)
     square = first.denominator**2
     norms = [first.covariance(inputs_gram.entry(i, i)) for i in range(n)]
     variances = [kernel.variances(numbers.rational(Fraction(norm, first.denominator))) for norm in norms]

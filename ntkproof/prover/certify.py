@@ -30,6 +30,7 @@ from ntkproof.problem import Dataset, InputError, Network, Problem, decimal
 from ntkproof.prover import factor
 from ntkproof.prover.a_priori import a_priori, bounds
 from ntkproof.prover.draft import Draft, round_decimal
+from ntkproof.prover.expansion import FIRST_PRECISION, enclose_by_expansion, has_expansion
 from ntkproof.prover.null_vectors import find_null_vector
 from ntkproof.prover.spectrum import condition_number, effective_rank, spectrum
 
@@ -127,7 +128,8 @@ def _lambda_min(draft: Draft, gap: float) -> Certificate:
     """Try float64, then raise the precision until the relative gap is met; at the end state what was reached."""
     attempt = Draft(draft.setting)
     enclosure = _enclose_in_float64(attempt)
-    precision, needed = 32, None if enclosure is None else _bounds(attempt, enclosure, gap, (False,))
+    precision = FIRST_PRECISION // 2 if has_expansion(draft.setting.problem) else 32
+    needed = None if enclosure is None else _bounds(attempt, enclosure, gap, (False,))
     while enclosure is None or (needed is not None and precision < LARGEST_PRECISION):
         precision = min(LARGEST_PRECISION, max(2 * precision, needed or 0))
         attempt = Draft(draft.setting)
@@ -145,9 +147,9 @@ def _enclose_in_float64(draft: Draft) -> Enclosure | None:
 
     Only ``fast`` derives from 53 bits a radius that both arithmetics accept: ``reference`` uses more.
     """
-    if draft.setting.arithmetic.name != "fast":
-        return None
     problem = draft.setting.problem
+    if draft.setting.arithmetic.name != "fast" or has_expansion(problem):
+        return None
     dataset, network = problem.dataset, problem.network
     with np.errstate(all="ignore"):
         norms = np.einsum("ij,ij->i", dataset.inputs, dataset.inputs)
@@ -165,6 +167,8 @@ def _enclose_in_float64(draft: Draft) -> Enclosure | None:
 
 def _enclose(draft: Draft, precision: int) -> Enclosure:
     """Enclose the kernel so that the radius is a few units per entry, raising the working precision for it."""
+    if has_expansion(draft.setting.problem):
+        return enclose_by_expansion(draft, precision)
     n = draft.setting.problem.dataset.n
     working = precision + 32
     while True:

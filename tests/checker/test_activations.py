@@ -386,7 +386,7 @@ def test_symmetries_are_true_of_sigma(name: str) -> None:
         np.testing.assert_allclose(values, z * sampled(name, np.ones(1)))
 
 
-@pytest.mark.parametrize("name", ["", "RELU", "relu(1)", "tanh", "leaky_relu()", "leaky_relu(nan)", "leaky_relu(11)"])
+@pytest.mark.parametrize("name", ["", "RELU", "relu(1)", "elu", "leaky_relu()", "leaky_relu(nan)", "leaky_relu(11)"])
 def test_unknown_activations(name: str) -> None:
     with pytest.raises(InputError):
         activation(name)

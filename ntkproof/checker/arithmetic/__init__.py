@@ -37,8 +37,13 @@ class Arithmetic(Protocol):
     name: str
     trusts: str
 
-    def enclose_kernel(self, problem: Problem, precision: int, working: int, tick: Tick) -> tuple[Matrix, int]:
-        """Return integers ``A`` and ``ρ`` with ``‖H − 2^-precision A‖ ≤ 2^-precision ρ``, from ``working`` bits."""
+    def enclose_kernel(
+        self, problem: Problem, precision: int, working: int, tick: Tick, terms: int = 0
+    ) -> tuple[Matrix, int]:
+        """Return integers ``A`` and ``ρ`` with ``‖H − 2^-precision A‖ ≤ 2^-precision ρ``, from ``working`` bits.
+
+        ``terms`` is the length of Hermite expansions, for activations without a closed form.
+        """
 
     def gram(self, inputs: NDArray[np.float64], exponent: int) -> Matrix:
         """Return the exact integer matrix ``4^-exponent XXᵀ``."""

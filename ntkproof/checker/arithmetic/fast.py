@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ntkproof.checker.arithmetic import Tick, slices
 from ntkproof.checker.arithmetic.vectorised import enclose_kernel_vectorised
 from ntkproof.checker.kernels import enclose_entries
-from ntkproof.problem import Problem
+from ntkproof.problem import Problem, expression_of
 
 MAX_BITS = 2**16
 FLOAT_BITS = 53
@@ -159,18 +159,20 @@ class Fast:
     )
 
     def enclose_kernel(
-        self, problem: Problem, precision: int, working: int, tick: Tick
+        self, problem: Problem, precision: int, working: int, tick: Tick, terms: int = 0
     ) -> tuple[slices.Symmetric, int]:
         """Enclose the kernel's Gram matrix: up to 53 ``working`` bits in float64 if its range does, else in Arb."""
         inputs = self.gram(problem.dataset.inputs, problem.dataset.exponent)
-        if working <= FLOAT_BITS:
+        if working <= FLOAT_BITS and expression_of(problem.network.activation) is None:
             try:
                 return enclose_kernel_vectorised(problem, inputs, precision, tick)
             except ValueError:
                 pass  # Arb has no range to leave
         numbers = ArbNumbers()
         with flint.ctx.workprec(working):
-            packed, radius = enclose_entries(problem, inputs, numbers, lambda x: numbers.quantise(x, precision), tick)
+            packed, radius = enclose_entries(
+                problem, inputs, numbers, lambda x: numbers.quantise(x, precision), tick, terms
+            )
         return slices.Symmetric.from_lower(inputs.n, packed), radius
 
     def gram(self, inputs: NDArray[np.float64], exponent: int) -> slices.Symmetric:

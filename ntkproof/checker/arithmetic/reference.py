@@ -22,11 +22,15 @@ class Reference:
     name = "reference"
     trusts = "CPython integers; mpmath interval + - * / sqrt"
 
-    def enclose_kernel(self, problem: Problem, precision: int, working: int, tick: Tick) -> tuple[exact.Symmetric, int]:
+    def enclose_kernel(
+        self, problem: Problem, precision: int, working: int, tick: Tick, terms: int = 0
+    ) -> tuple[exact.Symmetric, int]:
         """Enclose the kernel's Gram matrix with intervals of at least ``working`` bits, more than ``fast`` uses."""
         numbers = Intervals(max(working, precision) + 16)
         inputs = self.gram(problem.dataset.inputs, problem.dataset.exponent)
-        packed, radius = enclose_entries(problem, inputs, numbers, lambda x: numbers.quantise(x, precision), tick)
+        packed, radius = enclose_entries(
+            problem, inputs, numbers, lambda x: numbers.quantise(x, precision), tick, terms
+        )
         return exact.Symmetric.from_lower(inputs.n, packed), radius
 
     def gram(self, inputs: NDArray[np.float64], exponent: int) -> exact.Symmetric:

@@ -20,7 +20,7 @@ from ntkproof.checker.rules.eigenvalues import (
     psd_bound,
     rayleigh_bound,
 )
-from ntkproof.checker.rules.enclosure import inputs_enclosure, kernel_enclosure
+from ntkproof.checker.rules.enclosure import hermite_enclosure, inputs_enclosure, kernel_enclosure
 from ntkproof.checker.rules.initialization import (
     hoeffding,
     initial_residual,
@@ -57,6 +57,7 @@ RULES: dict[str, Rule] = {
     "frequencies_vanish": frequencies_vanish,
     "gershgorin": gershgorin,
     "gram_is_psd": gram_is_psd,
+    "hermite_enclosure": hermite_enclosure,
     "inputs_enclosure": inputs_enclosure,
     "kernel_enclosure": kernel_enclosure,
     "khatri_rao": khatri_rao,
