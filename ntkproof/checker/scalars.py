@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from ntkproof.checker.activations import Numbers
 from ntkproof.checker.arithmetic.interval import Intervals
+from ntkproof.checker.claims import Rejection
 
 BITS = 160
 
@@ -27,7 +28,7 @@ def upper(bound: Callable[..., Any], *values: Fraction | int) -> Fraction:
     """Return a number at least ``bound(numbers, *values)``.
 
     Raises:
-        ValueError: the bound is not defined there.
+        Rejection: ``no-enclosure``: the bound is not defined there.
     """
     return _ends(bound, values)[1]
 
@@ -39,4 +40,7 @@ def lower(bound: Callable[..., Any], *values: Fraction | int) -> Fraction:
 
 def _ends(bound: Callable[..., Any], values: tuple[Fraction | int, ...]) -> tuple[Fraction, Fraction]:
     numbers = Intervals(BITS)
-    return numbers.endpoints(bound(numbers, *(numbers.rational(value) for value in values)))
+    try:
+        return numbers.endpoints(bound(numbers, *(numbers.rational(value) for value in values)))
+    except (ValueError, ArithmeticError) as error:
+        raise Rejection("no-enclosure", f"a bound is not defined at these numbers: {error}") from None

@@ -91,6 +91,13 @@ def _hypothesis(name: str, needed: Fraction, have: Fraction) -> None:
         raise Rejection("hypothesis", f"the hypothesis {name} fails", f"> {show(needed, 6)}", show(have, 6))
 
 
+def _radius(step: Inputs) -> Fraction:
+    radius = step.numbers["radius"]
+    if not radius > 0:  # a negative radius would turn both hypotheses around
+        raise Rejection("bad-argument", "the argument radius must be positive", "> 0", show(radius, 6))
+    return radius
+
+
 def _failure(step: Inputs) -> Fraction:
     total = sum(step.events.values(), Fraction(0))
     if not total < 1:
@@ -108,7 +115,7 @@ def _kantorovich(setting: Setting, step: Inputs) -> Derived:
     _flow(setting)
     sigma, residual = _sigma_zero(step.premises[0]), value(step.premises[1], "residual")
     deviation, norm = _deviation(step.premises[2]), value(step.premises[3], "jacobian_norm")
-    ball = (deviation.offset, deviation.slope, step.numbers["radius"])
+    ball = (deviation.offset, deviation.slope, _radius(step))
     least = lower(least_singular_value, sigma, *ball)
     _hypothesis("σ_min > 0 in the ball", Fraction(0), least)
     _hypothesis("Φ(R) > ρ_0", residual, lower(spent_residual, sigma, *ball))
@@ -123,7 +130,7 @@ def _descent(setting: Setting, step: Inputs) -> Derived:
     eta = exact(training.step_size)
     sigma, residual = _sigma_zero(step.premises[0]), value(step.premises[1], "residual")
     deviation, norm = _lipschitz(step.premises[2]), value(step.premises[3], "jacobian_norm")
-    ball = (deviation.offset, deviation.slope, step.numbers["radius"])
+    ball = (deviation.offset, deviation.slope, _radius(step))
     factor = lower(descent_factor, eta, norm, deviation.slope, residual)
     _hypothesis("κ > 0", Fraction(0), factor)
     least = lower(least_singular_value, sigma, *ball)
