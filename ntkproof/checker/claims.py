@@ -33,6 +33,8 @@ class Rejection(Exception):
 POWERS = (1, *range(2, 33, 2))
 MATRICES = ("kernel", "inputs", "inputs_squared", *(f"power-{k}" for k in POWERS))
 PARITIES = ("even", "odd")
+BALLS = ("parameters", "neurons")
+LOSSES = ("squared", "quartic", "custom")
 A_PRIORI = ("separation", "separation_log", "khatri_rao", "gershgorin")
 
 
@@ -172,6 +174,9 @@ QUANTITIES = {
     "inverse_form": "upper",  # yᵀ H∞⁻¹ y
     "linearised_path": "upper",  # r_0ᵀ H_0⁻¹ r_0: the squared distance to the solution of the linearised problem
     "jacobian_norm": "upper",  # ‖J‖ everywhere
+    "initial_jacobian_norm": "upper",  # ‖J_0‖
+    "neuron_jacobian_norm": "upper",  # ‖∂u/∂w_r‖ for every neuron r, everywhere
+    "output_weights": "upper",  # max_r |a_r| at initialisation
 }
 
 
@@ -215,7 +220,8 @@ class Convergence:
     """With probability at least ``1 − failure`` over the initialisation, training at this width converges.
 
     For ``flow``: ``L(t) ≤ e^{−rate t} L(0)``, ``‖θ_t − θ_0‖ ≤ radius`` and ``‖H_t − H_0‖ ≤ kernel_deviation`` for all
-    t ≥ 0.  For ``descent`` with step η the same with ``L(k) ≤ (1 − η rate)^k L(0)``.
+    t ≥ 0.  For ``descent`` with step η the same with ``L(k) ≤ (1 − η rate)^k L(0)``.  ``mean_flow`` is gradient flow on
+    ``‖r‖²/(2n)`` in place of ``½‖r‖²``.
     """
 
     kind: ClassVar[str] = "convergence"
@@ -230,6 +236,88 @@ class Convergence:
         """Reject a stated convergence that is faster, surer or closer than this one, or of another width."""
         _same("dynamics", stated.dynamics, self.dynamics)
         _same("width", stated.width, self.width)
+        _at_most("rate", stated.rate, self.rate)
+        for name in ("failure", "radius", "kernel_deviation"):
+            _at_most(name, getattr(self, name), getattr(stated, name))
+
+
+@dataclass(frozen=True)
+class KernelStability:
+    """``‖H(θ) − H(θ_0)‖ ≤ deviation`` for every θ in a ball around ``θ_0``.
+
+    ``ball``: ``parameters``, ``‖θ − θ_0‖ ≤ radius``, or ``neurons``, ``‖w_r − w_r(0)‖ ≤ radius`` for every neuron r.
+    """
+
+    kind: ClassVar[str] = "kernel_stability"
+    ball: str
+    radius: Fraction
+    deviation: Fraction
+
+    def supports(self, stated: KernelStability) -> None:
+        """Reject another kind of ball, a larger one, and a smaller deviation."""
+        _same("ball", stated.ball, self.ball)
+        _at_most("radius", stated.radius, self.radius)
+        _at_most("deviation", self.deviation, stated.deviation)
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """Gradient flow on ``½‖r‖²``: ``λ_min(H_t) ≥ lambda_min`` and ``‖H_t − H_0‖ ≤ deviation`` for all t ≥ 0."""
+
+    kind: ClassVar[str] = "trajectory"
+    lambda_min: Fraction
+    deviation: Fraction
+
+    def supports(self, stated: Trajectory) -> None:
+        """Reject a larger eigenvalue or a smaller deviation."""
+        _at_most("lambda_min", stated.lambda_min, self.lambda_min)
+        _at_most("deviation", self.deviation, stated.deviation)
+
+
+@dataclass(frozen=True)
+class LossInequality:
+    """``constant (ℓ − ℓ*)^exponent ≤ ‖∇ℓ‖`` on ``ℝⁿ`` where ``ℓ > ℓ* = inf ℓ``, and ``ℓ(u_0) − ℓ* ≤ gap``.
+
+    ``loss``, a function of the outputs u: ``squared``, ``½‖u − y‖²``; ``quartic``, ``¼Σ(u_i − y_i)⁴``; ``custom``,
+    another one, continuous, and continuously differentiable where ``ℓ > ℓ*``.
+    """
+
+    kind: ClassVar[str] = "loss_inequality"
+    loss: str
+    exponent: Fraction
+    constant: Fraction
+    gap: Fraction
+
+    def supports(self, stated: LossInequality) -> None:
+        """Reject another loss or exponent, a larger constant and a smaller gap."""
+        _same("loss", stated.loss, self.loss)
+        _same("exponent", stated.exponent, self.exponent)
+        _at_most("constant", stated.constant, self.constant)
+        _at_most("gap", self.gap, stated.gap)
+
+
+@dataclass(frozen=True)
+class LossConvergence:
+    """With probability at least ``1 − failure``, gradient flow on ``ℓ(u(θ))``, a `LossInequality` loss, converges.
+
+    Its path is no longer than ``radius``, ``‖H_t − H_0‖ ≤ kernel_deviation``, and ``g = ℓ(u_t) − ℓ*`` has
+    ``g' ≤ −rate g^{2b}``, b = ``exponent``, until it is 0 and stays 0: ``g(t) ≤ e^{−rate t} g(0)`` for b = ½,
+    ``g(t) ≤ (g(0)^{−(2b−1)} + (2b−1) rate t)^{−1/(2b−1)}`` for b > ½, ``g(t) = 0`` from some time on for b < ½.
+    """
+
+    kind: ClassVar[str] = "loss_convergence"
+    loss: str
+    exponent: Fraction
+    width: Fraction
+    rate: Fraction
+    failure: Fraction
+    radius: Fraction
+    kernel_deviation: Fraction
+
+    def supports(self, stated: LossConvergence) -> None:
+        """Reject a convergence that is faster, surer or closer than this one, or of another loss or width."""
+        for name in ("loss", "exponent", "width"):
+            _same(name, getattr(stated, name), getattr(self, name))
         _at_most("rate", stated.rate, self.rate)
         for name in ("failure", "radius", "kernel_deviation"):
             _at_most(name, getattr(self, name), getattr(stated, name))
@@ -284,6 +372,10 @@ Claim = (
     | Bound
     | JacobianDeviation
     | Convergence
+    | KernelStability
+    | Trajectory
+    | LossInequality
+    | LossConvergence
     | Mercer
     | Vanishing
 )
@@ -459,9 +551,35 @@ def _jacobian_deviation(fields: _Fields) -> Claim:
 
 
 def _convergence(fields: _Fields) -> Claim:
-    dynamics = fields.choice("dynamics", ("flow", "descent"))
+    dynamics = fields.choice("dynamics", ("flow", "descent", "mean_flow"))
     names = ("width", "rate", "failure", "radius", "kernel_deviation")
     claim = Convergence(dynamics, *(fields.number(name) for name in names))
+    fields.done()
+    return claim
+
+
+def _kernel_stability(fields: _Fields) -> Claim:
+    claim = KernelStability(fields.choice("ball", BALLS), fields.number("radius"), fields.number("deviation"))
+    fields.done()
+    return claim
+
+
+def _trajectory(fields: _Fields) -> Claim:
+    claim = Trajectory(fields.number("lambda_min"), fields.number("deviation"))
+    fields.done()
+    return claim
+
+
+def _loss_inequality(fields: _Fields) -> Claim:
+    names = ("exponent", "constant", "gap")
+    claim = LossInequality(fields.choice("loss", LOSSES), *(fields.number(name) for name in names))
+    fields.done()
+    return claim
+
+
+def _loss_convergence(fields: _Fields) -> Claim:
+    names = ("exponent", "width", "rate", "failure", "radius", "kernel_deviation")
+    claim = LossConvergence(fields.choice("loss", LOSSES), *(fields.number(name) for name in names))
     fields.done()
     return claim
 
@@ -486,6 +604,10 @@ _READERS: dict[str, Callable[[_Fields], Claim]] = {
     Bound.kind: _bound,
     JacobianDeviation.kind: _jacobian_deviation,
     Convergence.kind: _convergence,
+    KernelStability.kind: _kernel_stability,
+    Trajectory.kind: _trajectory,
+    LossInequality.kind: _loss_inequality,
+    LossConvergence.kind: _loss_convergence,
     Enclosure.kind: _enclosure,
     EigenvalueBound.kind: _eigenvalue_bound,
     LambdaMin.kind: _lambda_min,
