@@ -25,6 +25,7 @@ from ntkproof.checker.rules.rule import Setting
 from ntkproof.datasets import load, prepare
 from ntkproof.problem import Dataset, Network
 from ntkproof.prover.certify import Draft, certify
+from ntkproof.prover.sphere import certify_sphere
 
 FOLDER = Path(__file__).parent
 THREE = [[1.0, 2.0], [0.5, -1.0], [3.0, 0.25]]
@@ -46,6 +47,20 @@ class Entry:
         if not self.name.startswith(HOLEY):
             return certify(dataset, self.network, **self.options)
         return assume_lower(certify(dataset, self.network, **self.options))
+
+
+@dataclass(frozen=True)
+class SphereEntry:
+    """A shipped certificate about the unit sphere: its name, the dimension, the network and the options."""
+
+    name: str
+    dimension: int
+    network: Network
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def build(self) -> Certificate:
+        """Return the certificate."""
+        return certify_sphere(self.dimension, self.network, **self.options)
 
 
 def prepared(name: str, rows: int | None = None) -> Callable[[], Dataset]:
@@ -139,9 +154,18 @@ def _others() -> list[Entry]:
     ]
 
 
-def entries() -> list[Entry]:
+def _spheres() -> list[SphereEntry]:
+    return [
+        SphereEntry("sphere-relu-d2", 2, Network("relu")),
+        SphereEntry("sphere-relu-bias-d3", 3, Network("relu", bias="0.5")),
+        SphereEntry("sphere-erf-d3-depth3", 3, Network("erf", 3)),
+        SphereEntry("sphere-relu-odd-d5", 5, Network("relu", 1, "hidden"), {"statement": "odd-vanish"}),
+    ]
+
+
+def entries() -> list[Entry | SphereEntry]:
     """Return the shipped certificates, small ones first."""
-    return [*_refutations(), *_small(), *_others(), *_full()]
+    return [*_refutations(), *_small(), *_spheres(), *_others(), *_full()]
 
 
 def main() -> None:
