@@ -252,7 +252,8 @@ def describe_conclusion(conclusion: dict[str, Any]) -> str:
         return f"all {len(lower)} eigenvalues, {', …, '.join(ends)}"
     if kind == "mercer":
         lower, upper = conclusion["lower"], conclusion["upper"]
-        ends = (f"λ_{k} in [{lower[k]}, {upper[k]}]" for k in sorted({0, len(lower) - 1}))
+        first = next((k for k, end in enumerate(upper) if end != "0"), 0)
+        ends = (f"λ_{k} in [{lower[k]}, {upper[k]}]" for k in sorted({first, len(lower) - 1}))
         return f"eigenvalues on the sphere, {', …, '.join(ends)}"
     if kind == "vanishing":
         return f"eigenvalues on the sphere: λ_k = 0 for every {conclusion['parity']} k ≥ {conclusion['first']}"
