@@ -14,7 +14,7 @@ from typing import Any
 
 from ntkproof.certificate import Certificate, Malformed, Step, parse, read
 from ntkproof.checker.arithmetic import Arithmetic, Tick, arithmetic
-from ntkproof.checker.claims import Convergence, Rejection, parse_claim, to_fields
+from ntkproof.checker.claims import Convergence, LossConvergence, Rejection, parse_claim, to_fields
 from ntkproof.checker.rules import RULES
 from ntkproof.checker.rules.rule import Proved, Setting
 from ntkproof.problem import Sphere, decimal
@@ -27,6 +27,7 @@ CONCLUSIONS = (
     "effective_rank",
     "a_priori",
     "convergence",
+    "loss_convergence",
     "mercer",
     "vanishing",
 )
@@ -156,7 +157,7 @@ def _replay(certificate: Certificate, numbers: Arithmetic, tick: Tick, where: _W
             proved.claim.kind,
         )
     _follows(proved.claim, stated)
-    if proved.events and not isinstance(stated, Convergence):
+    if proved.events and not isinstance(stated, Convergence | LossConvergence):
         raise Rejection("bad-conclusion", "the claim holds with some probability, which the conclusion does not state")
     return Proved(stated, None, proved.assumptions, proved.assumed)
 

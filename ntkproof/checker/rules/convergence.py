@@ -12,7 +12,7 @@ from typing import Any
 from ntkproof.checker.activations import Numbers
 from ntkproof.checker.claims import Bound, Convergence, JacobianDeviation, Rejection, show
 from ntkproof.checker.rules.rule import Derived, Inputs, Proved, Rule, Setting
-from ntkproof.checker.rules.two_layer import hidden_training, value
+from ntkproof.checker.rules.two_layer import trained, value
 from ntkproof.checker.scalars import lower, upper
 from ntkproof.problem import exact
 
@@ -105,8 +105,14 @@ def _failure(step: Inputs) -> Fraction:
     return total
 
 
+def _initial_norm(premise: Proved) -> Fraction:
+    """Return the bound on ``‖J_0‖`` of a premise about it or about ``‖J‖`` everywhere."""
+    initial = isinstance(premise.claim, Bound) and premise.claim.quantity == "initial_jacobian_norm"
+    return value(premise, "initial_jacobian_norm" if initial else "jacobian_norm")
+
+
 def _flow(setting: Setting) -> None:
-    if hidden_training(setting).training.step_size is not None:
+    if trained(setting).training.step_size is not None:
         raise Rejection("outside-theorem", "the theorem is about gradient flow", "no step size", "gradient descent")
 
 
@@ -114,7 +120,7 @@ def _kantorovich(setting: Setting, step: Inputs) -> Derived:
     """Gradient flow: if ``ε(R) < σ_0`` and ``Φ(R) > ρ_0``, then it never leaves the ball of radius ``R``."""
     _flow(setting)
     sigma, residual = _sigma_zero(step.premises[0]), value(step.premises[1], "residual")
-    deviation, norm = _deviation(step.premises[2]), value(step.premises[3], "jacobian_norm")
+    deviation, norm = _deviation(step.premises[2]), _initial_norm(step.premises[3])
     ball = (deviation.offset, deviation.slope, _radius(step))
     least = lower(least_singular_value, sigma, *ball)
     _hypothesis("σ_min > 0 in the ball", Fraction(0), least)
@@ -124,7 +130,7 @@ def _kantorovich(setting: Setting, step: Inputs) -> Derived:
 
 def _descent(setting: Setting, step: Inputs) -> Derived:
     """Gradient descent with step η: if moreover ``κ > 0`` and ``κ Φ(R) > ρ_0``; ``J`` Lipschitz everywhere."""
-    training = hidden_training(setting).training
+    training = trained(setting).training
     if training.step_size is None:
         raise Rejection("outside-theorem", "the theorem is about gradient descent", "a step size", "gradient flow")
     eta = exact(training.step_size)
@@ -165,7 +171,7 @@ def _distance(setting: Setting, step: Inputs) -> Derived:
 
 
 def _converges(setting: Setting, step: Inputs, rate: Fraction, radius: Fraction, kernel: Fraction) -> Derived:
-    training = hidden_training(setting).training
+    training = trained(setting).training
     dynamics = "flow" if training.step_size is None else "descent"
     claim = Convergence(dynamics, Fraction(training.width), rate, _failure(step), radius, kernel)
     return Derived(claim, assumptions=frozenset({f"the network is trained by {DYNAMICS[dynamics]}"}))

@@ -1,7 +1,8 @@
 """What the convergence rules ask of a problem and of their premises.
 
-Trusted.  The theorems are about ``f(x) = m^{-1/2} Σ_r a_r σ(w_r·x)`` with ``a_r = ±1`` fixed and the hidden weights
-trained: depth 1, no bias (append a constant column instead), ``σ_w = 1``, input scale 1.
+Trusted.  The theorems are about ``f(x) = m^{-1/2} Σ_r a_r σ(w_r·x)``, either with ``a_r = ±1`` fixed and the hidden
+weights trained, or with ``a_r`` standard normal and both layers trained: depth 1, no bias (append a constant column
+instead), ``σ_w = 1``, input scale 1.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class TwoLayer:
         curvature_squared: at least ``B2² = sup σ''²``; None when σ is not C².
         monotone: whether ``σ' ≥ 0`` is known.
         jump_squared: the square of the jump of ``σ'`` at 0, for piecewise linear σ.
+        height_squared: at least ``B0² = sup σ²``; None when σ is not known to be bounded.
     """
 
     training: Training
@@ -32,26 +34,51 @@ class TwoLayer:
     curvature_squared: Fraction | None
     monotone: bool
     jump_squared: Fraction = Fraction(0)
+    height_squared: Fraction | None = None
 
 
 def hidden_training(setting: Setting) -> TwoLayer:
-    """Return the network if the theorems apply to it; reject it by name of the hypothesis otherwise."""
+    """Return the network if the theorems about trained hidden weights apply; reject it by name of the hypothesis."""
+    return _two_layer(setting, "hidden")
+
+
+def both_training(setting: Setting) -> TwoLayer:
+    """Return the network if the theorems about two trained layers apply: a gaussian start, σ in C² and bounded."""
+    network = _two_layer(setting, "both")
+    if network.curvature_squared is None or network.height_squared is None:
+        raise Rejection("hypothesis", "the activation must be bounded and in C²")
+    return network
+
+
+def trained(setting: Setting) -> TwoLayer:
+    """Return the network with whichever layers are trained: for rules that only combine their premises."""
+    return _two_layer(setting, "both" if setting.problem.network.train == "both" else "hidden")
+
+
+def _two_layer(setting: Setting, train: str) -> TwoLayer:
     problem = setting.problem
     network, training = problem.network, problem.training
     if training is None:
         raise Rejection("outside-theorem", "the problem says nothing of a width and an initialisation")
     for name, needed, found in (
         ("depth", "1", str(network.depth)),
-        ("train", "hidden", network.train),
+        ("train", train, network.train),
         ("bias", "0", str(network.bias)),
         ("weight_std", "1", str(network.weight_std)),
         ("input_scale", "1", network.input_scale),
     ):
         if needed != found:
             raise Rejection("outside-theorem", f"the theorem is about another {name}", needed, found)
-    if training.init == "gaussian":
+    if train == "hidden" and training.init == "gaussian":
         raise Rejection("outside-theorem", "with trained hidden weights the output weights are ±1", "±1", "gaussian")
-    return TwoLayer(training, *activation_facts(network.activation))
+    if train == "both" and training.init != "gaussian":
+        raise Rejection("outside-theorem", "with both layers trained a start is normal", "gaussian", training.init)
+    return TwoLayer(training, *activation_facts(network.activation), height_squared(network.activation))
+
+
+def height_squared(text: str) -> Fraction | None:
+    """Return an upper bound of ``sup σ²``; None if none is known."""
+    return Fraction(1) if split_activation(text)[0] in ("erf", "sin", "cos", "tanh") else None
 
 
 def activation_facts(text: str) -> tuple[Fraction, Fraction | None, bool, Fraction]:
