@@ -5,6 +5,7 @@ Float64 does it while ``λ_min`` is far above its rounding noise; otherwise the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import isqrt
 from typing import Any
 
@@ -34,17 +35,15 @@ def smallest_eigenpair(a: NDArray[np.float64]) -> tuple[float, NDArray[np.float6
     Lanczos on the inverse, with full orthogonalisation; the eigenvalue is a Rayleigh quotient of ``a`` itself.
     """
     try:
-        inverse = np.linalg.inv(a)
+        solve = _solver(np.linalg.cholesky(a))
     except np.linalg.LinAlgError:
-        return None
-    if not np.isfinite(inverse).all():
         return None
     steps = min(len(a), 120)
     basis, images = np.zeros((steps, len(a))), np.zeros((steps, len(a)))
     vector = following = np.random.default_rng(0).standard_normal(len(a))
     for k in range(steps):
         basis[k] = following / np.linalg.norm(following)
-        images[k] = inverse @ basis[k]
+        images[k] = solve(basis[k])
         known, image = basis[: k + 1], images[: k + 1]
         values, weights = np.linalg.eigh(known @ image.T)
         vector = weights[:, -1] @ known
@@ -57,6 +56,24 @@ def smallest_eigenpair(a: NDArray[np.float64]) -> tuple[float, NDArray[np.float6
     vector = vector / np.linalg.norm(vector)
     value = float(vector @ (a @ vector))
     return (value, vector) if value > 0 else None
+
+
+def _solver(lower: NDArray[np.float64]) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    """Return the function ``v ↦ (LLᵀ)⁻¹ v``: substitution by blocks, whose diagonal blocks are inverted here."""
+    n = len(lower)
+    spans = [(first, min(first + 128, n)) for first in range(0, n, 128)]
+    inverses = [np.linalg.inv(lower[first:stop, first:stop]) for first, stop in spans]
+    blocks = list(zip(spans, inverses, strict=True))
+
+    def solve(v: NDArray[np.float64]) -> NDArray[np.float64]:
+        x = v.copy()
+        for (first, stop), inverse in blocks:
+            x[first:stop] = inverse @ (x[first:stop] - lower[first:stop, :first] @ x[:first])
+        for (first, stop), inverse in reversed(blocks):
+            x[first:stop] = inverse.T @ (x[first:stop] - lower[stop:, first:stop].T @ x[stop:])
+        return x
+
+    return solve
 
 
 def cholesky_floats(a: NDArray[np.float64], scale: int) -> Array | None:

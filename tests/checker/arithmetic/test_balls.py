@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import platform
+import random
 import sys
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -16,12 +17,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntkproof.checker.arithmetic import balls, slices, vectorised
+from ntkproof.certificate import Array
+from ntkproof.checker.arithmetic import balls, exact, slices, vectorised
 from ntkproof.checker.arithmetic.balls import GROWTH, LARGEST, TINY, Ball, Balls, U
 from ntkproof.checker.arithmetic.fast import ArbNumbers, Fast
 from ntkproof.checker.arithmetic.reference import Reference
 from ntkproof.checker.kernels import enclose_entries
 from ntkproof.problem import Dataset, Network, Problem
+from ntkproof.prover import factor
 
 NUMBERS = Balls()
 
@@ -318,8 +321,8 @@ def test_any_rounding_mode_will_do(mode: int) -> None:
         fenv.fesetround(0)
     for k in range(500):
         a, b = (Fraction(float(v.mid[k])) + Fraction(float(v.rad[k])) * s for v, s in ((x, 1), (y, -1)))
-        exact = [a + b, a - b, a * b, a / b, a / 3]
-        assert all(inside(result[k], value) for result, value in zip(results, exact, strict=False))
+        rationals = [a + b, a - b, a * b, a / b, a / 3]
+        assert all(inside(result[k], value) for result, value in zip(results, rationals, strict=False))
         real = [arb(b).sqrt(), true_angle(a, b), arb(a).exp()]
         assert all(encloses(result[k], value) for result, value in zip(results[5:], real, strict=True))
 
@@ -495,3 +498,38 @@ def test_the_reference_is_sharper(network: Network) -> None:
     assert sharp <= radius
     rows = zip(triangle(6, list(fast.lower())), triangle(6, list(reference.lower())), strict=True)
     assert max(sum(abs(a - b) for a, b in zip(*pair, strict=True)) for pair in rows) <= radius + sharp
+
+
+# What the prover takes from these matrices ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("largest", [3, 2**40, 2**61, 2**200, 2**1500])
+def test_matrices_as_floats(largest: int) -> None:
+    rng = random.Random(largest)
+    packed = [rng.randint(-largest, largest) for _ in range(300 * 301 // 2)]
+    truth = np.array(triangle(300, packed), dtype=object)
+    for kind in (slices.Symmetric, exact.Symmetric):
+        for exponent in (-largest.bit_length(), -largest.bit_length() - 900):
+            found = kind.from_lower(300, packed).floats(exponent)
+            scaled = np.array([[float(Fraction(x) * Fraction(2) ** exponent) for x in row] for row in truth])
+            assert (np.abs(found - scaled) <= 4 * U * np.abs(scaled) + 2.0**-1000).all()
+    with pytest.raises(OverflowError):
+        slices.Symmetric.from_lower(300, packed).floats(1030)
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1))
+def test_packing_int64(values: list[int]) -> None:
+    assert Array.from_int64(np.array(values, np.int64)) == Array.from_integers(values)
+
+
+@pytest.mark.parametrize("n", [2, 3, 127, 128, 129, 300])
+def test_smallest_eigenpairs(n: int) -> None:
+    rng = np.random.default_rng(n)
+    root = rng.standard_normal((n, n + 5))
+    a = root @ root.T
+    found = factor.smallest_eigenpair(a)
+    assert found is not None
+    value, vector = found
+    assert abs(value - np.linalg.eigvalsh(a)[0]) <= 1e-9 * value
+    assert np.linalg.norm(a @ vector - value * vector) <= 1e-3 * value
+    assert factor.smallest_eigenpair(a - 2 * value * np.eye(n)) is None
