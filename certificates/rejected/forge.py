@@ -1320,6 +1320,23 @@ def _raw() -> list[Forgery]:
     ]
 
 
+def _expressions() -> list[Forgery]:
+    pairs, zero, equal = ([[1.0, 2.0], row, [2.0, 1.0]] for row in ([-1.0, -2.0], [0.0, 0.0], [1.0, 2.0]))
+
+    def claimed(rows: list[list[float]], vector: list[int], expression: str) -> Edit:
+        return both(table(rows), network(depth=1, activation=f"expr({expression})"), null(vector))
+
+    def lie(name: str, edit: Edit, falsehood: str) -> Forgery:
+        return Forgery(f"null-expression-{name}", PLANE, edit, falsehood, "no-enclosure", "singular")
+
+    return [
+        lie("pole", claimed(zero, [0, 1, 0], "1/x"), "1/0 = 0, because 1/x is odd"),
+        lie("jump", claimed(pairs, [1, 1, 0], "abs(x)/x"), "the sign has a derivative"),
+        lie("undefined", claimed(equal, [1, -1, 0], "log(x)"), "a kernel with log(-1) in it is singular"),
+        lie("divergent", claimed(pairs, [1, -1, 0], "exp(x**2)"), "an infinite kernel is singular"),
+    ]
+
+
 def _convergence() -> list[Forgery]:
     return [
         Forgery(
@@ -1392,6 +1409,7 @@ def forgeries() -> list[Forgery]:
         *_sidecars(),
         *_raw(),
         *_convergence(),
+        *_expressions(),
     ]
 
 
