@@ -29,7 +29,7 @@ def spectrum(draft: Draft) -> Spectrum:
 
     def outward(claim: Spectrum) -> Spectrum:
         ends = [(max(Fraction(0), a - slack), b + slack) for a, b in zip(claim.lower, claim.upper, strict=True)]
-        grid = max(b - a for a, b in ends) / 64
+        grid = max(max(b - a for a, b in ends) / 64, ends[-1][1] / 10**16)
         if not grid:
             return claim
         return Spectrum(
