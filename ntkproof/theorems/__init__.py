@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from ntkproof.theorems import relu, smooth
+from ntkproof.theorems import both, bowman2023, bowman2023_path, du2019, lecture, relu, smooth
 
-THEOREMS: dict[str, ModuleType] = {"smooth": smooth, "relu": relu}
+THEOREMS: dict[str, ModuleType] = {
+    "smooth": smooth,
+    "relu": relu,
+    "bowman2023": bowman2023,
+    "bowman2023-path": bowman2023_path,
+    "du2019": du2019,
+    "both": both,
+    "lecture": lecture,
+}

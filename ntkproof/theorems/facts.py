@@ -12,7 +12,7 @@ import numpy as np
 from ntkproof.certificate import Array
 from ntkproof.checker.claims import Bound, EigenvalueBound, Enclosure
 from ntkproof.checker.rules.initialization import output_moments
-from ntkproof.checker.rules.two_layer import TwoLayer, hidden_training
+from ntkproof.checker.rules.two_layer import TwoLayer, trained
 from ntkproof.problem import InputError, Training, decimal
 from ntkproof.prover import factor
 from ntkproof.prover.draft import Draft, round_decimal
@@ -33,6 +33,8 @@ class Facts:
         targets: ``‖y‖``.
         inverse_form: upper bound on ``yᵀH∞⁻¹y``.
         mean_norm, variance: ``√Σ (E σ(w·x_i))²`` and ``Σ Var σ(w·x_i)``.
+        frobenius: ``‖K‖_F``.
+        norms_squared: the least and the largest ``‖x_i‖²``.
     """
 
     n: int
@@ -44,6 +46,8 @@ class Facts:
     inverse_form: float
     mean_norm: float
     variance: float
+    frobenius: float
+    norms_squared: tuple[float, float]
 
     @property
     def summand(self) -> float:
@@ -58,19 +62,22 @@ class Facts:
 def prove_facts(draft: Draft) -> Facts:
     """Prove the facts, given a draft that already bounds ``λ_min`` from below by its step ``lower``.
 
-    Adds the steps ``inputs norm jacobian_norm inverse_form`` and, for C² activations, ``inputs_squared hadamard``.
+    Adds the steps ``inputs norm inverse_form``, for trained hidden weights ``jacobian_norm`` and for C² activations
+    ``inputs_squared hadamard``.
     """
     problem = draft.setting.problem
-    network = hidden_training(draft.setting)
+    network = trained(draft.setting)
     lambda_0 = draft.proved["lower"].claim
     if not isinstance(lambda_0, EigenvalueBound) or lambda_0.value <= 0 or problem.dataset.targets is None:
         raise InputError("the kernel could not be shown to be positive definite")
     norm = _largest_eigenvalue(draft, "norm", "inputs", "inputs_enclosure", {"side": _side(problem.dataset)})
-    draft.derive("jacobian_norm", "jacobian_norm", ("norm",), weaken=_up)
+    if problem.network.train == "hidden":
+        draft.derive("jacobian_norm", "jacobian_norm", ("norm",), weaken=_up)
     hadamard = None
     if network.curvature_squared is not None:
         hadamard = float(_largest_eigenvalue(draft, "hadamard", "inputs_squared", "inputs_squared", {}))
     mean_square, variance = output_moments(problem)
+    gram = problem.dataset.inputs @ problem.dataset.inputs.T
     return Facts(
         problem.dataset.n,
         network,
@@ -81,6 +88,8 @@ def prove_facts(draft: Draft) -> Facts:
         _inverse_form(draft),
         float(mean_square) ** 0.5,
         float(variance),
+        float(np.linalg.norm(gram)),
+        (float(gram.diagonal().min()), float(gram.diagonal().max())),
     )
 
 

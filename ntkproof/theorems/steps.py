@@ -18,10 +18,14 @@ _DIGITS = Fraction(1, 10**9)
 
 def least_delta(facts: Facts, failure: float, width: int) -> float:
     """Return the least δ with ``n exp(−N λ_0 h(δ)/B) ≤ failure``, a little more; 1 if there is none."""
-    neurons = facts.neurons(width)
+    return chernoff_delta(facts.n, facts.neurons(width), facts.lambda_0, facts.summand, failure)
+
+
+def chernoff_delta(n: int, neurons: int, lambda_0: float, summand: float, failure: float) -> float:
+    """Return the least δ with ``chernoff_failure ≤ failure``, a little more; 1 if there is none."""
 
     def fails(delta: float) -> float:
-        return float(chernoff_failure(FLOATS, facts.n, neurons, facts.lambda_0, delta, facts.summand))
+        return float(chernoff_failure(FLOATS, n, neurons, lambda_0, delta, summand))
 
     low, high = 0.0, 1 - 1e-9
     if neurons == 0 or not fails(high) <= failure:
@@ -54,15 +58,19 @@ def radius_that_spends(sigma: float, offset: float, slope: float, residual: floa
 
 def short(x: float, up: bool = True) -> str:
     """Return a float as a decimal string of about ten digits, rounded up or down."""
-    value = Fraction(x)
-    return decimal(round_decimal(value, abs(value) * _DIGITS, up))
+    return decimal(rounded(Fraction(x), up))
+
+
+def rounded(value: Fraction, up: bool) -> Fraction:
+    """Return a number with about ten digits, rounded up or down."""
+    return round_decimal(value, abs(value) * _DIGITS, up)
 
 
 def prove_spectrum(draft: Draft, plan: Plan) -> None:
     """Add ``loewner`` and ``sigma``: the spectrum at initialisation by matrix Chernoff."""
     args = {"delta": short(plan.args["delta"]), "failure": short(plan.args["spectrum_failure"], up=False)}
     draft.derive("loewner", "matrix_chernoff", ("lower", "norm"), args)
-    draft.derive("sigma", "loewner_spectrum", ("loewner", "lower"), weaken=_down)
+    draft.derive("sigma", "loewner_spectrum", ("loewner", "lower"), weaken=round_down)
 
 
 def prove_start(draft: Draft, plan: Plan) -> None:
@@ -95,7 +103,8 @@ def round_up(claim: Bound) -> Bound:
     return Bound(claim.quantity, round_decimal(claim.value, claim.value * _DIGITS, up=True))
 
 
-def _down(claim: Bound) -> Bound:
+def round_down(claim: Bound) -> Bound:
+    """Round a lower bound down to about ten digits."""
     return Bound(claim.quantity, round_decimal(claim.value, claim.value * _DIGITS, up=False))
 
 

@@ -11,6 +11,14 @@ from ntkproof.checker.rules.a_priori import (
     separation_log,
 )
 from ntkproof.checker.rules.assume import assume
+from ntkproof.checker.rules.both_layers import (
+    both_deviation,
+    gaussian_residual,
+    initial_jacobian_norm,
+    mean_loss,
+    output_weights,
+    truncated_chernoff,
+)
 from ntkproof.checker.rules.convergence import descent, distance, kantorovich
 from ntkproof.checker.rules.deviation import flip_deviation, inputs_squared, jacobian_norm, smooth_deviation
 from ntkproof.checker.rules.eigenvalues import (
@@ -21,6 +29,14 @@ from ntkproof.checker.rules.eigenvalues import (
     rayleigh_bound,
 )
 from ntkproof.checker.rules.enclosure import hermite_enclosure, inputs_enclosure, kernel_enclosure
+from ntkproof.checker.rules.induction import (
+    continuous_induction,
+    groenwall,
+    kernel_stability,
+    markov_flips,
+    markov_residual,
+    neuron_jacobian_norm,
+)
 from ntkproof.checker.rules.initialization import (
     hoeffding,
     initial_residual,
@@ -31,6 +47,7 @@ from ntkproof.checker.rules.initialization import (
     weyl,
 )
 from ntkproof.checker.rules.null_vector import null_vector
+from ntkproof.checker.rules.other_losses import loss_inequality, loss_kantorovich
 from ntkproof.checker.rules.rule import Rule
 from ntkproof.checker.rules.spectrum import condition_number, effective_rank, spectrum
 from ntkproof.checker.rules.sphere import frequencies_vanish, mercer
@@ -52,6 +69,20 @@ RULES: dict[str, Rule] = {
     "matrix_chernoff": matrix_chernoff,
     "smooth_deviation": smooth_deviation,
     "weyl": weyl,
+    "both_deviation": both_deviation,
+    "continuous_induction": continuous_induction,
+    "gaussian_residual": gaussian_residual,
+    "groenwall": groenwall,
+    "initial_jacobian_norm": initial_jacobian_norm,
+    "kernel_stability": kernel_stability,
+    "loss_inequality": loss_inequality,
+    "loss_kantorovich": loss_kantorovich,
+    "markov_flips": markov_flips,
+    "markov_residual": markov_residual,
+    "mean_loss": mean_loss,
+    "neuron_jacobian_norm": neuron_jacobian_norm,
+    "output_weights": output_weights,
+    "truncated_chernoff": truncated_chernoff,
     "condition_number": condition_number,
     "effective_rank": effective_rank,
     "frequencies_vanish": frequencies_vanish,

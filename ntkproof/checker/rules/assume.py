@@ -5,24 +5,20 @@ Trusted.
 
 from __future__ import annotations
 
-from ntkproof.checker.claims import EigenvalueBound, Rejection, to_fields
+from ntkproof.checker.claims import EigenvalueBound, LossInequality, Rejection, to_fields
 from ntkproof.checker.rules.rule import Derived, Inputs, Rule, Setting
 
 
 def _assume(setting: Setting, step: Inputs) -> Derived:
     claim = step.stated
-    if not isinstance(claim, EigenvalueBound):
-        raise Rejection("bad-claim", "only an eigenvalue_bound can be assumed")
     fields = to_fields(claim)
-    return Derived(
-        claim,
-        assumptions=frozenset(
-            {
-                f"assumed without proof: lambda_{claim.eigenvalue} of {claim.matrix}, {claim.side} bound {fields['value']}"
-            }
-        ),
-        assumed=True,
-    )
+    if isinstance(claim, EigenvalueBound):
+        what = f"lambda_{claim.eigenvalue} of {claim.matrix}, {claim.side} bound {fields['value']}"
+    elif isinstance(claim, LossInequality):
+        what = f"loss inequality with exponent {fields['exponent']}, constant {fields['constant']}, gap {fields['gap']}"
+    else:
+        raise Rejection("bad-claim", "only an eigenvalue_bound or a loss_inequality can be assumed")
+    return Derived(claim, assumptions=frozenset({f"assumed without proof: {what}"}), assumed=True)
 
 
 assume = Rule(_assume)

@@ -105,7 +105,7 @@ def _failure(step: Inputs) -> Fraction:
     return total
 
 
-def _initial_norm(premise: Proved) -> Fraction:
+def initial_norm(premise: Proved) -> Fraction:
     """Return the bound on ``‖J_0‖`` of a premise about it or about ``‖J‖`` everywhere."""
     initial = isinstance(premise.claim, Bound) and premise.claim.quantity == "initial_jacobian_norm"
     return value(premise, "initial_jacobian_norm" if initial else "jacobian_norm")
@@ -120,7 +120,7 @@ def _kantorovich(setting: Setting, step: Inputs) -> Derived:
     """Gradient flow: if ``ε(R) < σ_0`` and ``Φ(R) > ρ_0``, then it never leaves the ball of radius ``R``."""
     _flow(setting)
     sigma, residual = _sigma_zero(step.premises[0]), value(step.premises[1], "residual")
-    deviation, norm = _deviation(step.premises[2]), _initial_norm(step.premises[3])
+    deviation, norm = _deviation(step.premises[2]), initial_norm(step.premises[3])
     ball = (deviation.offset, deviation.slope, _radius(step))
     least = lower(least_singular_value, sigma, *ball)
     _hypothesis("σ_min > 0 in the ball", Fraction(0), least)

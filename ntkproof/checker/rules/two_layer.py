@@ -82,7 +82,7 @@ def height_squared(text: str) -> Fraction | None:
 
 
 def activation_facts(text: str) -> tuple[Fraction, Fraction | None, bool, Fraction]:
-    """Return upper bounds of ``sup σ'²`` and ``sup σ''²`` (None if not C²), whether ``σ' ≥ 0``, and its squared jump."""
+    """Return bounds of ``sup σ'²`` and ``sup σ''²`` (None if not C²), whether ``σ' ≥ 0``, and its squared jump."""
     name, slope = split_activation(text)
     if name in ("relu", "leaky_relu", "abs"):
         below = {"relu": Fraction(0), "abs": Fraction(-1)}.get(name, slope or Fraction(0))
