@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import inf, sqrt
+from math import inf, log, sqrt
 
 from ntkproof.checker.claims import Bound, Convergence, JacobianDeviation
 from ntkproof.checker.rules.initialization import chernoff_failure, concentrated_residual, sign_sum
@@ -30,6 +30,9 @@ def chernoff_delta(n: int, neurons: int, lambda_0: float, summand: float, failur
     low, high = 0.0, 1 - 1e-9
     if neurons == 0 or not fails(high) <= failure:
         return 1.0
+    simple = sqrt(2 * summand * log(n / failure) / (neurons * lambda_0))  # h(δ) ≥ δ²/2
+    if simple < 1e-4:  # where h(δ) cancels in floats
+        return simple * (1 + 1e-9)
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (low, middle) if fails(middle) <= failure else (middle, high)
