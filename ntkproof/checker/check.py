@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ntkproof.certificate import Certificate, Malformed, Step, parse, read
+from ntkproof.checker.activation_bounds import growth
 from ntkproof.checker.arithmetic import Arithmetic, Tick, arithmetic
+from ntkproof.checker.arithmetic.interval import Intervals
 from ntkproof.checker.claims import Convergence, LossConvergence, Rejection, parse_claim, to_fields
+from ntkproof.checker.expressions import parse as parse_expression
 from ntkproof.checker.rules import RULES
 from ntkproof.checker.rules.rule import Proved, Setting
-from ntkproof.problem import Sphere, decimal
+from ntkproof.problem import Sphere, decimal, expression_of
 
 CONCLUSIONS = (
     "lambda_min",
@@ -172,6 +176,7 @@ def _accept(step: Step, proved: Mapping[str, Proved], setting: Setting) -> Prove
     if rule.sphere != isinstance(setting.problem.domain, Sphere):
         about = "the sphere" if rule.sphere else "a dataset"
         raise Rejection("wrong-domain", f"the rule {step.rule} is for problems about {about}")
+    _kernel_exists(setting.problem.network.activation)
     premises = tuple(proved[name] for name in step.uses)
     stated = parse_claim(step.claim)
     inputs = rule.inputs(step, premises, stated)
@@ -188,6 +193,21 @@ def _accept(step: Step, proved: Mapping[str, Proved], setting: Setting) -> Prove
         step.rule,
         events,
     )
+
+
+@lru_cache(maxsize=64)
+def _kernel_exists(name: str) -> None:
+    """Reject an activation given by an expression unless it is continuous and of polynomial growth on all reals.
+
+    Without that the expectations that define the kernel need not exist, and nothing can be said of it.
+    """
+    expression = expression_of(name)
+    if expression is None:
+        return
+    try:
+        growth(parse_expression(expression), Intervals(64))
+    except (ValueError, ArithmeticError) as error:
+        raise Rejection("no-enclosure", f"no kernel is known to exist for {name[:60]}: {error}") from None
 
 
 def _follows(derived: Any, stated: Any) -> None:
