@@ -199,7 +199,8 @@ class Bound:
 class JacobianDeviation:
     """``‖J(θ) − J(θ_0)‖ ≤ offset + slope s`` whenever ``‖θ − θ_0‖ ≤ s``, for every s.
 
-    ``lipschitz`` (yes or no): ``slope`` is also a Lipschitz constant of ``J`` everywhere.
+    ``lipschitz``: ``yes``, ``slope`` is also a Lipschitz constant of ``J`` everywhere; ``path``, also
+    ``‖J(p) − J(q)‖ ≤ offset + slope s`` for any two points of a path of length s from ``θ_0``; or ``no``.
     """
 
     kind: ClassVar[str] = "jacobian_deviation"
@@ -211,7 +212,7 @@ class JacobianDeviation:
         """Reject a stated deviation that is smaller than this one."""
         _at_most("offset", self.offset, stated.offset)
         _at_most("slope", self.slope, stated.slope)
-        if stated.lipschitz == "yes":
+        if stated.lipschitz == "yes" or (stated.lipschitz == "path" and self.lipschitz == "no"):
             _same("lipschitz", stated.lipschitz, self.lipschitz)
 
 
@@ -544,7 +545,7 @@ def _bound(fields: _Fields) -> Claim:
 
 def _jacobian_deviation(fields: _Fields) -> Claim:
     claim = JacobianDeviation(
-        fields.number("offset"), fields.number("slope"), fields.choice("lipschitz", ("yes", "no"))
+        fields.number("offset"), fields.number("slope"), fields.choice("lipschitz", ("yes", "path", "no"))
     )
     fields.done()
     return claim

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from ntkproof.theorems import both, bowman2023, bowman2023_path, du2019, lecture, relu, smooth
+from ntkproof.theorems import both, bowman2023, bowman2023_path, du2019, lecture, relu, relu_descent, smooth
 
 THEOREMS: dict[str, ModuleType] = {
     "smooth": smooth,
     "relu": relu,
+    "relu-descent": relu_descent,
     "bowman2023": bowman2023,
     "bowman2023-path": bowman2023_path,
     "du2019": du2019,

@@ -63,7 +63,7 @@ def _at(facts: Facts, width: int, spectrum: float, rest: float, flips: float) ->
         offset, slope = deviation(tau)
         return (sigma - offset) ** 2 / (2 * slope) if sigma > offset else sigma - offset
 
-    tau = exp(_maximise(lambda x: spendable(exp(x)), log(1e-12), log(1.0)))
+    tau = exp(maximise(lambda x: spendable(exp(x)), log(1e-12), log(1.0)))
     offset, slope = deviation(tau)
     hypotheses = (
         Hypothesis("1 > δ: H_0 ⪰ (1-δ)H∞ with the probability wanted", delta, 1.0),
@@ -78,7 +78,7 @@ def _at(facts: Facts, width: int, spectrum: float, rest: float, flips: float) ->
     return Plan(width, "kantorovich", {**args, "radius": radius}, hypotheses, 2 * least**2, radius)
 
 
-def _maximise(f: Callable[[float], float], low: float, high: float) -> float:
+def maximise(f: Callable[[float], float], low: float, high: float) -> float:
     """Return where a function of one variable is largest: a grid, refined around its best point."""
     for _ in range(4):
         step = (high - low) / 40

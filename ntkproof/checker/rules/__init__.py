@@ -29,6 +29,7 @@ from ntkproof.checker.rules.eigenvalues import (
     rayleigh_bound,
 )
 from ntkproof.checker.rules.enclosure import hermite_enclosure, inputs_enclosure, kernel_enclosure
+from ntkproof.checker.rules.flip_descent import flip_descent, flip_path
 from ntkproof.checker.rules.induction import (
     continuous_induction,
     groenwall,
@@ -71,6 +72,8 @@ RULES: dict[str, Rule] = {
     "weyl": weyl,
     "both_deviation": both_deviation,
     "continuous_induction": continuous_induction,
+    "flip_descent": flip_descent,
+    "flip_path": flip_path,
     "gaussian_residual": gaussian_residual,
     "groenwall": groenwall,
     "initial_jacobian_norm": initial_jacobian_norm,
