@@ -495,7 +495,7 @@ def write_files(contents: Mapping[Path, bytes]) -> None:
         for temporary, path in staged.items():
             os.replace(temporary, path)
     except OSError as error:
-        raise InputError(f"{next(reversed(contents))}: cannot be written: {error.strerror}") from None
+        raise InputError(f"{list(contents)[-1]}: cannot be written: {error.strerror}") from None
     finally:
         for temporary in staged:
             Path(temporary).unlink(missing_ok=True)

@@ -75,7 +75,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options about a network of finite width in training."""
     options = [
         click.option("--standardize-targets", is_flag=True, help="Targets to mean 0 and standard deviation 1."),
-        click.option("--init", default="antisymmetric", show_default=True, help=f"{', '.join(INITS)}."),
+        click.option("--init", help=f"{', '.join(INITS)} [default: antisymmetric, or the theorem's]."),
         click.option("--width", default="auto", show_default=True, help="Number of hidden neurons, or auto."),
         click.option("--failure-probability", default="0.05", show_default=True, help="Of the initialisation."),
         click.option("--flow", is_flag=True, help="Gradient flow (the default)."),
@@ -322,7 +322,7 @@ def describe_verdict(path: Path, verdict: Verdict) -> str:
     about = verdict.problem or {}
     lines = [
         f"{path}: {verdict.verdict}: {describe_conclusion(dict(verdict.conclusion))}",
-        f"  {describe_domain(about)}",
+        f"  {describe_domain(dict(about))}",
         f"  network: {about['kernel']}, {about['activation']}, depth {about['depth']}, train {about['train']}, "
         f"σ_w {about['weight_std']}, β {about['bias']}, input scale {about['input_scale']}",
     ]

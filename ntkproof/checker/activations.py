@@ -91,15 +91,15 @@ class Activation(Protocol):
     def dual_derivative(self, cov: Covariance) -> Any:
         """``T_σ'``."""
 
+    def mean(self, numbers: Numbers, q: Any) -> Any:
+        """``E σ(√q Z)``, Z standard normal."""
+
 
 class ClosedForm:
     """An activation whose dual functions are closed forms: nothing is prepared."""
 
     def prepare(self, numbers: Numbers, q: Any) -> None:
         return None
-
-    def mean(self, numbers: Numbers, q: Any) -> Any:
-        """``E σ(√q Z)``, Z standard normal."""
 
 
 class LeakyReLU(ClosedForm):

@@ -176,7 +176,7 @@ def _accept(step: Step, proved: Mapping[str, Proved], setting: Setting) -> Prove
     if rule.sphere != isinstance(setting.problem.domain, Sphere):
         about = "the sphere" if rule.sphere else "a dataset"
         raise Rejection("wrong-domain", f"the rule {step.rule} is for problems about {about}")
-    _kernel_exists(setting.problem.network.activation)
+    kernel_exists(setting.problem.network.activation)
     premises = tuple(proved[name] for name in step.uses)
     stated = parse_claim(step.claim)
     inputs = rule.inputs(step, premises, stated)
@@ -196,7 +196,7 @@ def _accept(step: Step, proved: Mapping[str, Proved], setting: Setting) -> Prove
 
 
 @lru_cache(maxsize=64)
-def _kernel_exists(name: str) -> None:
+def kernel_exists(name: str) -> None:
     """Reject an activation given by an expression unless it is continuous and of polynomial growth on all reals.
 
     Without that the expectations that define the kernel need not exist, and nothing can be said of it.

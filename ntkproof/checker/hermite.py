@@ -158,6 +158,11 @@ class Smooth:
         tails = [_tail(numbers, bound, largest, Fraction(scale, 1 << shift), unit) for bound in self._growth]
         return [Side(series[f], pieces.errors[f] + int(pieces.slopes[f] * moved) + 1 + tails[f]) for f in range(2)]
 
+    def mean(self, numbers: Any, q: Any) -> Any:
+        """``E σ(√q Z) = a_0``."""
+        side = self.prepare(numbers, q)[0]
+        return numbers.ball(side.series.coefficients[0], side.total, side.series.unit)
+
     def _at_zero(self, numbers: Any, unit: int) -> list[Side]:
         """The constants σ(0) and σ'(0) (from the right)."""
         found = jet(self._node, numbers, [numbers.rational(0), numbers.rational(1)], 1)

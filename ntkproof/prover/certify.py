@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ntkproof.certificate import Array, Certificate
 from ntkproof.checker.arithmetic import Tick, arithmetic
 from ntkproof.checker.arithmetic.balls import Ball, Balls
+from ntkproof.checker.check import kernel_exists
 from ntkproof.checker.claims import (
     Claim,
     EigenvalueBound,
@@ -77,6 +78,7 @@ def certify(
     problem = Problem(dataset, network or Network(), kernel)
     draft = Draft(Setting(problem, arithmetic(engine), tick))
     try:
+        kernel_exists(problem.network.activation)
         if statement == "operator-norm":
             return _operator_norm(draft, gap)
         if statement in ("spectrum", "effective-rank"):

@@ -23,7 +23,7 @@ def certify_convergence(
     *,
     theorem: str | None = None,
     width: int | None = None,
-    init: str = "antisymmetric",
+    init: str | None = None,
     step_size: Fraction | float | str | None = None,
     failure_probability: Fraction | float | str = "0.05",
     engine: str = "fast",
@@ -37,7 +37,7 @@ def certify_convergence(
         network: depth 1, no bias, ``σ_w = 1``, input scale 1; the theorem says which layers are trained.
         theorem: a name of `ntkproof.theorems.THEOREMS`; None for ``relu`` or ``smooth``, by the activation.
         width: the number of hidden neurons, or None for the least the theorem reaches.
-        init: see `Training`.
+        init: see `Training`; None for that of the theorem, ``antisymmetric`` where it leaves the choice.
         step_size: for gradient descent; None for gradient flow.
         failure_probability: of the random initialisation.
         engine, gap, tick: see `ntkproof.certify`.
@@ -57,6 +57,7 @@ def certify_convergence(
     if network.train not in (train, "all"):
         raise InputError(f"the theorem {theorem} is about train={train}, not train={network.train}")
     network = replace(network, train=train)
+    init = init or getattr(THEOREMS[theorem], "INIT", "antisymmetric")
     draft, facts = prepare(dataset, network, init, step_size, engine, gap, tick)
     chosen = choose(theorem, facts, failure, width)
     problem = draft.setting.problem

@@ -56,7 +56,7 @@ def conditions(
     network: Network,
     *,
     width: int | None = None,
-    init: str = "antisymmetric",
+    init: str | None = None,
     step_size: Fraction | float | str | None = None,
     failure_probability: Fraction | float | str = "0.05",
     engine: str = "fast",
@@ -80,7 +80,7 @@ def conditions(
     facts: dict[tuple[str, str], Facts | InputError] = {}
     found = []
     for name, module in THEOREMS.items():
-        setting = (getattr(module, "TRAIN", "hidden"), getattr(module, "INIT", init))
+        setting = (getattr(module, "TRAIN", "hidden"), getattr(module, "INIT", init or "antisymmetric"))
         if setting not in facts:
             trained = Network(network.activation, 1, setting[0], network.bias, network.weight_std, network.input_scale)
             try:

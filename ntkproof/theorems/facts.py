@@ -110,7 +110,7 @@ def _largest_eigenvalue(draft: Draft, id: str, matrix: str, rule: str, args: dic
     packed = factor.cholesky_floats(float(shift) * np.eye(len(floats)) - floats, scale)
     if packed is None:
         raise InputError(f"no factor of the shifted matrix {matrix}")
-    witness = {"eigenvalue": "max", "shift": decimal(shift), "scale": scale}
+    witness: dict[str, int | str] = {"eigenvalue": "max", "shift": decimal(shift), "scale": scale}
     claim: EigenvalueBound = draft.derive(id, "psd_bound", (matrix,), witness, {"factor": packed}, _outward)
     return claim.value
 
@@ -131,8 +131,9 @@ def _inverse_form(draft: Draft) -> float:
     if proved.matrix is None or not isinstance(proved.claim, Enclosure):
         raise RuntimeError("the enclosure holds no matrix")
     floats = proved.matrix.floats(-proved.claim.precision)
-    solution = np.linalg.solve(floats, draft.setting.problem.dataset.targets)
-    solution += np.linalg.solve(floats, draft.setting.problem.dataset.targets - floats @ solution)
+    targets = np.asarray(draft.setting.problem.dataset.targets)
+    solution = np.linalg.solve(floats, targets)
+    solution += np.linalg.solve(floats, targets - floats @ solution)
     scale = max(0, 60 - int(np.frexp(np.abs(solution).max())[1]))
     integers = Array.from_integers([int(x) for x in np.rint(np.ldexp(solution, scale)).astype(np.int64)])
     claim: Bound = draft.derive(

@@ -20,7 +20,7 @@ class Reference:
     """See `ntkproof.checker.arithmetic.Arithmetic`."""
 
     name = "reference"
-    trusts = "CPython integers; mpmath interval + - * / sqrt"
+    trusts = "CPython integers; mpmath interval + - * /"
 
     def enclose_kernel(
         self, problem: Problem, precision: int, working: int, tick: Tick, terms: int = 0

@@ -135,7 +135,7 @@ def output_moments(problem: Problem) -> tuple[Fraction, Fraction]:
         return sum((sigma.mean(numbers, x) * sigma.mean(numbers, x) for x in q), numbers.rational(0))
 
     def variance(numbers: Scalars, *q: Any) -> Any:
-        second = (sigma.dual(Covariance(numbers, x, x, x, numbers.rational(0))) for x in q)
+        second = (sigma.dual(Covariance(numbers, x, x, x, numbers.rational(0), same=True)) for x in q)
         return sum(second, numbers.rational(0)) - squared_mean(numbers, *q)
 
     return upper(squared_mean, *norms), upper(variance, *norms)

@@ -9,11 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
+from ntkproof.checker.activation_bounds import suprema
+from ntkproof.checker.arithmetic.interval import Intervals
 from ntkproof.checker.claims import Bound, EigenvalueBound, Rejection
 from ntkproof.checker.rules.rule import Proved, Setting
 from ntkproof.checker.scalars import upper
-from ntkproof.problem import Training, split_activation
+from ntkproof.problem import Training, expression_of, split_activation
+
+INCREASING = ("tanh", "sigmoid", "softplus")
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,20 @@ def _two_layer(setting: Setting, train: str) -> TwoLayer:
 
 def height_squared(text: str) -> Fraction | None:
     """Return an upper bound of ``sup σ²``; None if none is known."""
-    return Fraction(1) if split_activation(text)[0] in ("erf", "sin", "cos", "tanh") else None
+    if split_activation(text)[0] in ("erf", "sin", "cos"):
+        return Fraction(1)
+    expression = expression_of(text)
+    height = None if expression is None else _suprema(expression)[0]
+    return None if height is None else height**2
+
+
+@lru_cache(maxsize=64)
+def _suprema(expression: str) -> tuple[Fraction | None, ...]:
+    """Return upper bounds of ``sup|σ|``, ``sup|σ'|``, ``sup|σ''|``, None where none is known."""
+    try:
+        return tuple(found.upper for found in suprema(expression, Intervals(64)))
+    except (ValueError, ArithmeticError) as error:
+        raise Rejection("hypothesis", f"no bounds of the derivatives of the activation: {error}") from None
 
 
 def activation_facts(text: str) -> tuple[Fraction, Fraction | None, bool, Fraction]:
@@ -94,7 +112,13 @@ def activation_facts(text: str) -> tuple[Fraction, Fraction | None, bool, Fracti
         return Fraction(1), Fraction(0), True, Fraction(0)
     if name in ("sin", "cos"):
         return Fraction(1), Fraction(1), False, Fraction(0)
-    raise Rejection("outside-theorem", f"no certified derivative bounds for the activation {name}")
+    expression = expression_of(text)
+    if expression is None:
+        raise Rejection("outside-theorem", f"no derivative bounds for the activation {name}")
+    _, steepest, bend = _suprema(expression)
+    if steepest is None or bend is None:
+        raise Rejection("hypothesis", f"no finite bounds of the derivatives of {text[:60]} are known")
+    return steepest**2, bend**2, name in INCREASING, Fraction(0)
 
 
 def lambda_zero(premise: Proved) -> Fraction:
