@@ -259,7 +259,7 @@ def describe_conclusion(conclusion: dict[str, Any]) -> str:
         return f"eigenvalues on the sphere: λ_k = 0 for every {conclusion['parity']} k ≥ {conclusion['first']}"
     if kind == "convergence":
         c = conclusion
-        loss = "L(t) ≤ e^(-{rate} t) L(0)" if c["dynamics"] == "flow" else "L(k) ≤ (1 - η {rate})^k L(0)"
+        loss = "L(k) ≤ (1 - η {rate})^k L(0)" if c["dynamics"] == "descent" else "L(t) ≤ e^(-{rate} t) L(0)"
         return (
             f"at width {c['width']}, with probability ≥ 1 - {c['failure']}: {loss.format(rate=c['rate'])}, "
             f"‖θ - θ_0‖ ≤ {c['radius']}, ‖H - H_0‖ ≤ {c['kernel_deviation']}"

@@ -57,11 +57,11 @@ def certify_convergence(
     if network.train not in (train, "all"):
         raise InputError(f"the theorem {theorem} is about train={train}, not train={network.train}")
     network = replace(network, train=train)
-    init = init or getattr(THEOREMS[theorem], "INIT", "antisymmetric")
-    draft, facts = prepare(dataset, network, init, step_size, engine, gap, tick)
+    start: str = init or getattr(THEOREMS[theorem], "INIT", "antisymmetric")
+    draft, facts = prepare(dataset, network, start, step_size, engine, gap, tick)
     chosen = choose(theorem, facts, failure, width)
     problem = draft.setting.problem
-    training = Training(chosen.width, init, step_size)
+    training = Training(chosen.width, start, step_size)
     draft.setting = Setting(
         Problem(problem.dataset, problem.network, problem.kernel, training), draft.setting.arithmetic, tick
     )
