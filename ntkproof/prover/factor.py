@@ -35,9 +35,10 @@ def smallest_eigenpair(a: NDArray[np.float64]) -> tuple[float, NDArray[np.float6
     Lanczos on the inverse, with full orthogonalisation; the eigenvalue is a Rayleigh quotient of ``a`` itself.
     """
     try:
-        solve = _solver(np.linalg.cholesky(a))
+        lower = np.linalg.cholesky(a).astype(np.float64)
     except np.linalg.LinAlgError:
         return None
+    solve = _solver(lower)
     steps = min(len(a), 120)
     basis, images = np.zeros((steps, len(a))), np.zeros((steps, len(a)))
     vector = following = np.random.default_rng(0).standard_normal(len(a))
