@@ -40,7 +40,7 @@ def plan_with(movement: str, facts: Facts, failure: float, width: int) -> Plan:
     if facts.hadamard is None or curvature is None:
         raise InputError("the theorem bowman2023 needs an activation in C²")
     require_flow(facts, "bowman2023")
-    tau = facts.lambda_0 / (4 * spread(facts) * facts.frobenius)
+    tau = quarter(facts)
     spectrum = spectrum_failure(facts, width, tau, failure)
     rest = 0.0 if training.init == "antisymmetric" else failure - spectrum
     hypotheses = [Hypothesis("the probability wanted > that of ‖H_0 - H∞‖ > λ_0/4", spectrum, failure)]
@@ -69,9 +69,10 @@ def spectrum_failure(facts: Facts, width: int, tau: float, failure: float) -> fl
     return max(float(hoeffding_failure(FLOATS, facts.n, facts.neurons(width), tau)) * _SAFETY, failure / 1000)
 
 
-def spread(facts: Facts) -> float:
-    """Return the length of the interval that holds ``σ'(u)σ'(v)``."""
-    return float(facts.network.slope_squared) * (1 if facts.network.monotone else 2)
+def quarter(facts: Facts) -> float:
+    """Return the ``tau`` of Hoeffding's inequality that makes ``‖H_0 − H∞‖ ≤ λ_0/4``."""
+    spread = float(facts.network.slope_squared) * (1 if facts.network.monotone else 2)
+    return facts.lambda_0 / (4 * spread * facts.frobenius) / _SAFETY
 
 
 def prove(draft: Draft, facts: Facts, plan: Plan, failure: Fraction) -> None:

@@ -16,7 +16,7 @@ from ntkproof.problem import InputError
 from ntkproof.prover.draft import Draft
 from ntkproof.prover.floats import FLOATS
 from ntkproof.theorems import steps
-from ntkproof.theorems.bowman2023 import prove_induction, prove_spectrum, require_flow, spectrum_failure, spread
+from ntkproof.theorems.bowman2023 import prove_induction, prove_spectrum, quarter, require_flow, spectrum_failure
 from ntkproof.theorems.facts import Facts
 from ntkproof.theorems.theorem import Hypothesis, Plan
 
@@ -33,7 +33,7 @@ def plan(facts: Facts, failure: float, width: int) -> Plan:
     """
     _check(facts)
     training, longest = facts.network.training, facts.norms_squared[1]
-    tau = facts.lambda_0 / (4 * spread(facts) * facts.frobenius)
+    tau = quarter(facts)
     spectrum = spectrum_failure(facts, width, tau, failure)
     hypotheses = [Hypothesis("the probability wanted > that of ‖H_0 - H∞‖ > λ_0/4", spectrum, failure)]
     left = failure - spectrum
