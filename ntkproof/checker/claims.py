@@ -1,13 +1,14 @@
 """What can be concluded: each kind of claim, its exact reading from a certificate, and what it follows from.
 
 Trusted.  A claim derived by a rule `supports` the claim a certificate states when the stated one is equal or
-weaker; numbers are compared as exact rationals.
+weaker; numbers are compared as exact rationals.  A claim is a dataclass; each field says how it is read and which
+way it may be stated: exactly, or as a lower or an upper bound.  A new kind of claim is one class.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, field, fields
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -36,75 +37,168 @@ PARITIES = ("even", "odd")
 BALLS = ("parameters", "neurons")
 LOSSES = ("squared", "quartic", "custom")
 A_PRIORI = ("separation", "separation_log", "khatri_rao", "gershgorin")
+QUANTITIES = {
+    "residual": "upper",  # ‖r_0‖
+    "loewner": "lower",  # s with H_0 ⪰ s H∞
+    "initial_deviation": "upper",  # ‖H_0 − H∞‖
+    "initial_lambda_min": "lower",  # λ_min(H_0)
+    "inverse_form": "upper",  # yᵀ H∞⁻¹ y
+    "linearised_path": "upper",  # r_0ᵀ H_0⁻¹ r_0: the squared distance to the solution of the linearised problem
+    "jacobian_norm": "upper",  # ‖J‖ everywhere
+    "initial_jacobian_norm": "upper",  # ‖J_0‖
+    "neuron_jacobian_norm": "upper",  # ‖∂u/∂w_r‖ for every neuron r, everywhere
+    "output_weights": "upper",  # max_r |a_r| at initialisation
+}
+
+
+# How a field is read, and which way it may be weakened ----------------------------------------------------------
+
+SAME, LOWER, UPPER = "same", "lower", "upper"
+Read = Callable[[str, Any], Any]
+
+
+def _integer(where: str, value: Any) -> int:
+    if type(value) is not int:
+        raise Rejection("bad-claim", f"{where}: expected an integer")
+    return value
+
+
+def _number(where: str, value: Any) -> Fraction:
+    try:
+        return parse_decimal(value)
+    except InputError:
+        raise Rejection("bad-claim", f"{where}: expected a decimal string") from None
+
+
+def _list_of(read: Read, least: int = 1) -> Read:
+    def read_list(where: str, value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list) or len(value) < least:
+            raise Rejection("bad-claim", f"{where}: expected a list of at least {least} entries")
+        return tuple(read(f"{where}[{k}]", element) for k, element in enumerate(value))
+
+    return read_list
+
+
+def _word(allowed: tuple[str, ...]) -> Read:
+    def read_word(where: str, value: Any) -> str:
+        if not isinstance(value, str) or value not in allowed:
+            raise Rejection("bad-claim", f"{where}: expected one of {', '.join(allowed)}")
+        return value
+
+    return read_word
+
+
+def _field(read: Read, way: str | tuple[str, ...] = SAME, **options: Any) -> Any:
+    """Declare a field; ``way`` is SAME, LOWER, UPPER, the name of an attribute that says which, or words in order.
+
+    Of words in order, an earlier one may be stated in place of a later one.
+    """
+    return field(metadata={"read": read, "way": way}, **options)
 
 
 @dataclass(frozen=True)
-class Enclosure:
+class Claim:
+    """What a step states and a rule derives."""
+
+    kind: ClassVar[str]
+
+    def supports(self, stated: Any) -> None:
+        """Reject a stated claim of this kind that does not follow from this one."""
+        for each in fields(self):
+            way = each.metadata["way"]
+            way = getattr(self, way) if isinstance(way, str) and way not in (SAME, LOWER, UPPER) else way
+            _follows(each.name, way, getattr(stated, each.name), getattr(self, each.name))
+
+    def flaw(self) -> str:
+        """Return what is wrong between the fields, or an empty string."""
+        return ""
+
+
+def _follows(name: str, way: str | tuple[str, ...], stated: Any, derived: Any) -> None:
+    if isinstance(way, tuple):
+        if way.index(stated) > way.index(derived):
+            _same(name, stated, derived)
+    elif way == SAME:
+        _same(name, stated, derived)
+    elif isinstance(derived, tuple):
+        _same(f"length of {name}", len(stated), len(derived))
+        for k, (one, other) in enumerate(zip(stated, derived, strict=True)):
+            _follows(f"{name}[{k}]", way, one, other)
+    elif way == LOWER:
+        _at_most(name, stated, derived)
+    else:
+        _at_most(name, derived, stated)
+
+
+def _same(name: str, stated: object, derived: object) -> None:
+    if stated != derived:
+        raise Rejection("claim-differs", f"the stated {name} is not the derived one", str(stated), str(derived))
+
+
+def _at_most(name: str, small: Fraction | int, large: Fraction | int) -> None:
+    if small <= large:
+        return
+    raise Rejection(
+        "claim-not-derived",
+        f"the stated {name} is sharper than what follows",
+        f"{name}: {show(small)} <= {show(large)}",
+        "false",
+    )
+
+
+def show(value: Fraction | int, digits: int = 17) -> str:
+    """Return a short decimal for messages (rounded; never used to decide)."""
+    if value == 0:
+        return "0"
+    value = Fraction(value)
+    bits = value.numerator.bit_length() - value.denominator.bit_length()
+    power = bits * 30103 // 100000 - digits
+    return f"{round(value / Fraction(10) ** power)}e{power}"
+
+
+# The claims -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Enclosure(Claim):
     """``‖M − 2^-precision A‖ ≤ 2^-precision radius`` for the integer matrix ``A`` the checker holds.
 
-    ``matrix`` says what ``M`` is: ``kernel`` (the problem's Gram matrix), ``inputs`` (``XXᵀ`` or ``XᵀX``) or
-    ``inputs_squared`` (``K∘K`` of ``K = XXᵀ``) or ``power-k`` (``Σ¹_ij ρ_ij^{k−1}``, ρ the cosines of the first layer's covariance ``Σ¹``).
+    ``matrix`` says what ``M`` is: ``kernel`` (the problem's Gram matrix), ``inputs`` (``XXᵀ`` or ``XᵀX``),
+    ``inputs_squared`` (``K∘K`` of ``K = XXᵀ``) or ``power-k`` (``Σ¹_ij ρ_ij^{k−1}``, ρ the cosines of the first
+    layer's covariance ``Σ¹``).
     """
 
     kind: ClassVar[str] = "enclosure"
-    matrix: str
-    precision: int
-    radius: int
-
-    def supports(self, stated: Enclosure) -> None:
-        """Reject a stated enclosure that is tighter than this one."""
-        _same("matrix", stated.matrix, self.matrix)
-        _same("precision", stated.precision, self.precision)
-        _at_most("radius", Fraction(self.radius), Fraction(stated.radius))
+    matrix: str = _field(_word(MATRICES))
+    precision: int = _field(_integer)
+    radius: int = _field(_integer, UPPER)
 
 
 @dataclass(frozen=True)
-class EigenvalueBound:
+class EigenvalueBound(Claim):
     """One side of an extreme eigenvalue: ``λ_min`` or ``λ_max`` of ``matrix`` is ``≥`` or ``≤`` ``value``."""
 
     kind: ClassVar[str] = "eigenvalue_bound"
-    matrix: str
-    eigenvalue: str
-    side: str
-    value: Fraction
-
-    def supports(self, stated: EigenvalueBound) -> None:
-        """Reject a stated bound that is sharper than this one."""
-        for name in ("matrix", "eigenvalue", "side"):
-            _same(name, getattr(stated, name), getattr(self, name))
-        if self.side == "lower":
-            _at_most("value", stated.value, self.value)
-        else:
-            _at_most("value", self.value, stated.value)
+    matrix: str = _field(_word(MATRICES))
+    eigenvalue: str = _field(_word(("min", "max")))
+    side: str = _field(_word((LOWER, UPPER)))
+    value: Fraction = _field(_number, "side")
 
 
 @dataclass(frozen=True)
-class LambdaMin:
-    """``lower ≤ λ_min(kernel) ≤ upper``; ``null_rows`` is the support of an exact null vector, if one was shown."""
-
-    kind: ClassVar[str] = "lambda_min"
-    lower: Fraction
-    upper: Fraction
-    null_rows: tuple[int, ...] = ()
-
-    def supports(self, stated: LambdaMin) -> None:
-        """Reject a stated interval that does not contain this one, or other null rows."""
-        _at_most("lower", stated.lower, self.lower)
-        _at_most("upper", self.upper, stated.upper)
-        _same("null_rows", stated.null_rows, self.null_rows)
-
-
-@dataclass(frozen=True)
-class Interval:
+class Interval(Claim):
     """``lower ≤ x ≤ upper``; what ``x`` is, its subclasses say."""
 
-    lower: Fraction
-    upper: Fraction
+    lower: Fraction = _field(_number, LOWER)
+    upper: Fraction = _field(_number, UPPER)
 
-    def supports(self, stated: Interval) -> None:
-        """Reject a stated interval that does not contain this one."""
-        _at_most("lower", stated.lower, self.lower)
-        _at_most("upper", self.upper, stated.upper)
+
+@dataclass(frozen=True)
+class LambdaMin(Interval):
+    """``λ_min`` of the kernel; ``null_rows`` is the support of an exact null vector, if one was shown."""
+
+    kind: ClassVar[str] = "lambda_min"
+    null_rows: tuple[int, ...] = _field(_list_of(_integer, 0), default=())
 
 
 class OperatorNorm(Interval):
@@ -126,77 +220,54 @@ class EffectiveRank(Interval):
 
 
 @dataclass(frozen=True)
-class Spectrum:
+class Spectrum(Claim):
     """``lower_i ≤ λ_i(kernel) ≤ upper_i`` for all n eigenvalues, ``λ_1 ≤ … ≤ λ_n``; both lists ascend."""
 
     kind: ClassVar[str] = "spectrum"
-    lower: tuple[Fraction, ...]
-    upper: tuple[Fraction, ...]
+    lower: tuple[Fraction, ...] = _field(_list_of(_number), LOWER)
+    upper: tuple[Fraction, ...] = _field(_list_of(_number), UPPER)
 
-    def supports(self, stated: Spectrum) -> None:
-        """Reject a stated list of another length, or with an interval that does not contain the derived one."""
-        _same("number of eigenvalues", len(stated.lower), len(self.lower))
-        for k in range(len(self.lower)):
-            _at_most(f"lower[{k}]", stated.lower[k], self.lower[k])
-            _at_most(f"upper[{k}]", self.upper[k], stated.upper[k])
+    def flaw(self) -> str:
+        if len(self.lower) != len(self.upper):
+            return f"{len(self.lower)} lower and {len(self.upper)} upper ends"
+        ascends = all(a <= b for ends in (self.lower, self.upper) for a, b in pairwise(ends))
+        return "" if ascends else "the ends must ascend"
 
 
 @dataclass(frozen=True)
-class APriori:
-    """``lower ≤ λ_min(kernel) ≤ upper`` beside lower bounds known a priori, and how sharp these are.
+class APriori(Interval):
+    """``λ_min`` of the kernel beside lower bounds known a priori, and how sharp these are.
 
     ``bounds[k] ≤ λ_min`` by the rule ``rules[k]``, and ``ratio_lower[k] ≤ bounds[k] / λ_min ≤ ratio_upper[k]``.
     """
 
     kind: ClassVar[str] = "a_priori"
-    lower: Fraction
-    upper: Fraction
-    rules: tuple[str, ...]
-    bounds: tuple[Fraction, ...]
-    ratio_lower: tuple[Fraction, ...]
-    ratio_upper: tuple[Fraction, ...]
+    rules: tuple[str, ...] = _field(_list_of(_word(A_PRIORI), 0))
+    bounds: tuple[Fraction, ...] = _field(_list_of(_number))
+    ratio_lower: tuple[Fraction, ...] = _field(_list_of(_number), LOWER)
+    ratio_upper: tuple[Fraction, ...] = _field(_list_of(_number), UPPER)
 
-    def supports(self, stated: APriori) -> None:
-        """Reject other rules or bounds, and intervals that do not contain the derived ones."""
-        _same("rules", stated.rules, self.rules)
-        _same("bounds", stated.bounds, self.bounds)
-        derived, claimed = (((c.lower, *c.ratio_lower), (c.upper, *c.ratio_upper)) for c in (self, stated))
-        for k, name in enumerate(("λ_min", *self.rules)):
-            _at_most(f"lower end of {name}", claimed[0][k], derived[0][k])
-            _at_most(f"upper end of {name}", derived[1][k], claimed[1][k])
-
-
-QUANTITIES = {
-    "residual": "upper",  # ‖r_0‖
-    "loewner": "lower",  # s with H_0 ⪰ s H∞
-    "initial_deviation": "upper",  # ‖H_0 − H∞‖
-    "initial_lambda_min": "lower",  # λ_min(H_0)
-    "inverse_form": "upper",  # yᵀ H∞⁻¹ y
-    "linearised_path": "upper",  # r_0ᵀ H_0⁻¹ r_0: the squared distance to the solution of the linearised problem
-    "jacobian_norm": "upper",  # ‖J‖ everywhere
-    "initial_jacobian_norm": "upper",  # ‖J_0‖
-    "neuron_jacobian_norm": "upper",  # ‖∂u/∂w_r‖ for every neuron r, everywhere
-    "output_weights": "upper",  # max_r |a_r| at initialisation
-}
+    def flaw(self) -> str:
+        lengths = {len(x) for x in (self.rules, self.bounds, self.ratio_lower, self.ratio_upper)}
+        return "" if len(lengths) == 1 else "the lists differ in length"
 
 
 @dataclass(frozen=True)
-class Bound:
+class Bound(Claim):
     """One side (`QUANTITIES`) of a quantity of the network at initialisation."""
 
     kind: ClassVar[str] = "bound"
-    quantity: str
-    value: Fraction
+    quantity: str = _field(_word(tuple(QUANTITIES)))
+    value: Fraction = _field(_number, "side")
 
-    def supports(self, stated: Bound) -> None:
-        """Reject a stated bound that is sharper than this one."""
-        _same("quantity", stated.quantity, self.quantity)
-        small, large = (stated, self) if QUANTITIES[self.quantity] == "lower" else (self, stated)
-        _at_most("value", small.value, large.value)
+    @property
+    def side(self) -> str:
+        """Whether ``value`` is a lower or an upper bound."""
+        return QUANTITIES[self.quantity]
 
 
 @dataclass(frozen=True)
-class JacobianDeviation:
+class JacobianDeviation(Claim):
     """``‖J(θ) − J(θ_0)‖ ≤ offset + slope s`` whenever ``‖θ − θ_0‖ ≤ s``, for every s.
 
     ``lipschitz``: ``yes``, ``slope`` is also a Lipschitz constant of ``J`` everywhere; ``path``, also
@@ -204,20 +275,13 @@ class JacobianDeviation:
     """
 
     kind: ClassVar[str] = "jacobian_deviation"
-    offset: Fraction
-    slope: Fraction
-    lipschitz: str
-
-    def supports(self, stated: JacobianDeviation) -> None:
-        """Reject a stated deviation that is smaller than this one."""
-        _at_most("offset", self.offset, stated.offset)
-        _at_most("slope", self.slope, stated.slope)
-        if stated.lipschitz == "yes" or (stated.lipschitz == "path" and self.lipschitz == "no"):
-            _same("lipschitz", stated.lipschitz, self.lipschitz)
+    offset: Fraction = _field(_number, UPPER)
+    slope: Fraction = _field(_number, UPPER)
+    lipschitz: str = _field(_word(("no", "path", "yes")), ("no", "path", "yes"))
 
 
 @dataclass(frozen=True)
-class Convergence:
+class Convergence(Claim):
     """With probability at least ``1 − failure`` over the initialisation, training at this width converges.
 
     For ``flow``: ``L(t) ≤ e^{−rate t} L(0)``, ``‖θ_t − θ_0‖ ≤ radius`` and ``‖H_t − H_0‖ ≤ kernel_deviation`` for all
@@ -226,57 +290,38 @@ class Convergence:
     """
 
     kind: ClassVar[str] = "convergence"
-    dynamics: str
-    width: Fraction
-    rate: Fraction
-    failure: Fraction
-    radius: Fraction
-    kernel_deviation: Fraction
-
-    def supports(self, stated: Convergence) -> None:
-        """Reject a stated convergence that is faster, surer or closer than this one, or of another width."""
-        _same("dynamics", stated.dynamics, self.dynamics)
-        _same("width", stated.width, self.width)
-        _at_most("rate", stated.rate, self.rate)
-        for name in ("failure", "radius", "kernel_deviation"):
-            _at_most(name, getattr(self, name), getattr(stated, name))
+    dynamics: str = _field(_word(("flow", "descent", "mean_flow")))
+    width: Fraction = _field(_number)
+    rate: Fraction = _field(_number, LOWER)
+    failure: Fraction = _field(_number, UPPER)
+    radius: Fraction = _field(_number, UPPER)
+    kernel_deviation: Fraction = _field(_number, UPPER)
 
 
 @dataclass(frozen=True)
-class KernelStability:
+class KernelStability(Claim):
     """``‖H(θ) − H(θ_0)‖ ≤ deviation`` for every θ in a ball around ``θ_0``.
 
     ``ball``: ``parameters``, ``‖θ − θ_0‖ ≤ radius``, or ``neurons``, ``‖w_r − w_r(0)‖ ≤ radius`` for every neuron r.
     """
 
     kind: ClassVar[str] = "kernel_stability"
-    ball: str
-    radius: Fraction
-    deviation: Fraction
-
-    def supports(self, stated: KernelStability) -> None:
-        """Reject another kind of ball, a larger one, and a smaller deviation."""
-        _same("ball", stated.ball, self.ball)
-        _at_most("radius", stated.radius, self.radius)
-        _at_most("deviation", self.deviation, stated.deviation)
+    ball: str = _field(_word(BALLS))
+    radius: Fraction = _field(_number, LOWER)
+    deviation: Fraction = _field(_number, UPPER)
 
 
 @dataclass(frozen=True)
-class Trajectory:
+class Trajectory(Claim):
     """Gradient flow on ``½‖r‖²``: ``λ_min(H_t) ≥ lambda_min`` and ``‖H_t − H_0‖ ≤ deviation`` for all t ≥ 0."""
 
     kind: ClassVar[str] = "trajectory"
-    lambda_min: Fraction
-    deviation: Fraction
-
-    def supports(self, stated: Trajectory) -> None:
-        """Reject a larger eigenvalue or a smaller deviation."""
-        _at_most("lambda_min", stated.lambda_min, self.lambda_min)
-        _at_most("deviation", self.deviation, stated.deviation)
+    lambda_min: Fraction = _field(_number, LOWER)
+    deviation: Fraction = _field(_number, UPPER)
 
 
 @dataclass(frozen=True)
-class LossInequality:
+class LossInequality(Claim):
     """``constant (ℓ − ℓ*)^exponent ≤ ‖∇ℓ‖`` on ``ℝⁿ`` where ``ℓ > ℓ* = inf ℓ``, and ``ℓ(u_0) − ℓ* ≤ gap``.
 
     ``loss``, a function of the outputs u: ``squared``, ``½‖u − y‖²``; ``quartic``, ``¼Σ(u_i − y_i)⁴``; ``custom``,
@@ -284,21 +329,14 @@ class LossInequality:
     """
 
     kind: ClassVar[str] = "loss_inequality"
-    loss: str
-    exponent: Fraction
-    constant: Fraction
-    gap: Fraction
-
-    def supports(self, stated: LossInequality) -> None:
-        """Reject another loss or exponent, a larger constant and a smaller gap."""
-        _same("loss", stated.loss, self.loss)
-        _same("exponent", stated.exponent, self.exponent)
-        _at_most("constant", stated.constant, self.constant)
-        _at_most("gap", self.gap, stated.gap)
+    loss: str = _field(_word(LOSSES))
+    exponent: Fraction = _field(_number)
+    constant: Fraction = _field(_number, LOWER)
+    gap: Fraction = _field(_number, UPPER)
 
 
 @dataclass(frozen=True)
-class LossConvergence:
+class LossConvergence(Claim):
     """With probability at least ``1 − failure``, gradient flow on ``ℓ(u(θ))``, a `LossInequality` loss, converges.
 
     Its path is no longer than ``radius``, ``‖H_t − H_0‖ ≤ kernel_deviation``, and ``g = ℓ(u_t) − ℓ*`` has
@@ -307,107 +345,67 @@ class LossConvergence:
     """
 
     kind: ClassVar[str] = "loss_convergence"
-    loss: str
-    exponent: Fraction
-    width: Fraction
-    rate: Fraction
-    failure: Fraction
-    radius: Fraction
-    kernel_deviation: Fraction
-
-    def supports(self, stated: LossConvergence) -> None:
-        """Reject a convergence that is faster, surer or closer than this one, or of another loss or width."""
-        for name in ("loss", "exponent", "width"):
-            _same(name, getattr(stated, name), getattr(self, name))
-        _at_most("rate", stated.rate, self.rate)
-        for name in ("failure", "radius", "kernel_deviation"):
-            _at_most(name, getattr(self, name), getattr(stated, name))
+    loss: str = _field(_word(LOSSES))
+    exponent: Fraction = _field(_number)
+    width: Fraction = _field(_number)
+    rate: Fraction = _field(_number, LOWER)
+    failure: Fraction = _field(_number, UPPER)
+    radius: Fraction = _field(_number, UPPER)
+    kernel_deviation: Fraction = _field(_number, UPPER)
 
 
 @dataclass(frozen=True)
-class Mercer:
+class Mercer(Claim):
     """``lower_k ≤ λ_k ≤ upper_k``, k = 0 … K, on the unit sphere of ``ℝ^dimension`` with the uniform distribution.
 
     ``λ_k`` is the eigenvalue of the kernel's integral operator on the spherical harmonics of degree k.
     """
 
     kind: ClassVar[str] = "mercer"
-    dimension: int
-    lower: tuple[Fraction, ...]
-    upper: tuple[Fraction, ...]
+    dimension: int = _field(_integer)
+    lower: tuple[Fraction, ...] = _field(_list_of(_number), LOWER)
+    upper: tuple[Fraction, ...] = _field(_list_of(_number), UPPER)
 
-    def supports(self, stated: Mercer) -> None:
-        """Reject another dimension or number of frequencies, and an interval that does not contain the derived one."""
-        _same("dimension", stated.dimension, self.dimension)
-        _same("number of frequencies", len(stated.lower), len(self.lower))
-        for k in range(len(self.lower)):
-            _at_most(f"lower[{k}]", stated.lower[k], self.lower[k])
-            _at_most(f"upper[{k}]", self.upper[k], stated.upper[k])
+    def flaw(self) -> str:
+        same = len(self.lower) == len(self.upper)
+        return "" if same else f"{len(self.lower)} lower and {len(self.upper)} upper ends"
 
 
 @dataclass(frozen=True)
-class Vanishing:
+class Vanishing(Claim):
     """``λ_k = 0`` exactly for every ``k ≥ first`` of this parity; ``λ_k`` and the dimension as in `Mercer`."""
 
     kind: ClassVar[str] = "vanishing"
-    dimension: int
-    parity: str
-    first: int
-
-    def supports(self, stated: Vanishing) -> None:
-        """Reject another dimension or parity, and a smaller first frequency."""
-        _same("dimension", stated.dimension, self.dimension)
-        _same("parity", stated.parity, self.parity)
-        _at_most("first", Fraction(self.first), Fraction(stated.first))
+    dimension: int = _field(_integer)
+    parity: str = _field(_word(PARITIES))
+    first: int = _field(_integer, UPPER)
 
 
-Claim = (
-    Enclosure
-    | EigenvalueBound
-    | LambdaMin
-    | OperatorNorm
-    | ConditionNumber
-    | EffectiveRank
-    | Spectrum
-    | APriori
-    | Bound
-    | JacobianDeviation
-    | Convergence
-    | KernelStability
-    | Trajectory
-    | LossInequality
-    | LossConvergence
-    | Mercer
-    | Vanishing
-)
-
-
-def _same(name: str, stated: object, derived: object) -> None:
-    if stated != derived:
-        raise Rejection("claim-differs", f"the stated {name} is not the derived one", str(stated), str(derived))
-
-
-def _at_most(name: str, small: Fraction, large: Fraction) -> None:
-    if small <= large:
-        return
-    raise Rejection(
-        "claim-not-derived",
-        f"the stated {name} is sharper than what follows",
-        f"{name}: {show(small)} <= {show(large)}",
-        "false",
+KINDS: dict[str, type[Claim]] = {
+    claim.kind: claim
+    for claim in (
+        Enclosure,
+        EigenvalueBound,
+        LambdaMin,
+        OperatorNorm,
+        ConditionNumber,
+        EffectiveRank,
+        Spectrum,
+        APriori,
+        Bound,
+        JacobianDeviation,
+        Convergence,
+        KernelStability,
+        Trajectory,
+        LossInequality,
+        LossConvergence,
+        Mercer,
+        Vanishing,
     )
+}
 
 
-def show(value: Fraction, digits: int = 17) -> str:
-    """Return a short decimal for messages (rounded; never used to decide)."""
-    if value == 0:
-        return "0"
-    bits = value.numerator.bit_length() - value.denominator.bit_length()
-    power = bits * 30103 // 100000 - digits
-    return f"{round(value / Fraction(10) ** power)}e{power}"
-
-
-# Reading --------------------------------------------------------------------------------------------------------
+# Reading and writing --------------------------------------------------------------------------------------------
 
 
 def parse_claim(raw: Mapping[str, Any]) -> Claim:
@@ -417,207 +415,21 @@ def parse_claim(raw: Mapping[str, Any]) -> Claim:
         Rejection: ``bad-claim`` when a field is missing, unknown, of the wrong type or out of range.
     """
     kind = raw.get("kind")
-    if not isinstance(kind, str) or kind not in _READERS:
-        raise Rejection("bad-claim", f"unknown kind of claim {str(kind)[:60]!r}; there are {', '.join(_READERS)}")
-    return _READERS[kind](_Fields(raw))
-
-
-class _Fields:
-    """Takes the fields of a claim one by one; what is left over at the end is an error."""
-
-    def __init__(self, raw: Mapping[str, Any]) -> None:
-        self._left = dict(raw)
-        self._kind = self._left.pop("kind")
-
-    def _take(self, name: str) -> Any:
-        if name not in self._left:
-            raise Rejection("bad-claim", f"the claim {self._kind} lacks the field {name!r}")
-        return self._left.pop(name)
-
-    def integer(self, name: str) -> int:
-        value = self._take(name)
-        if type(value) is not int:
-            raise Rejection("bad-claim", f"{self._kind}.{name}: expected an integer")
-        return value
-
-    def choice(self, name: str, allowed: tuple[str, ...]) -> str:
-        value = self._take(name)
-        if not isinstance(value, str) or value not in allowed:
-            raise Rejection("bad-claim", f"{self._kind}.{name}: expected one of {', '.join(allowed)}")
-        return value
-
-    def number(self, name: str) -> Fraction:
-        value = self._take(name)
-        try:
-            return parse_decimal(value)
-        except InputError:
-            raise Rejection("bad-claim", f"{self._kind}.{name}: expected a decimal string") from None
-
-    def number_list(self, name: str) -> tuple[Fraction, ...]:
-        values = self._take(name)
-        if not isinstance(values, list) or not values:
-            raise Rejection("bad-claim", f"{self._kind}.{name}: expected a list of decimal strings")
-        try:
-            return tuple(parse_decimal(value) for value in values)
-        except InputError as error:
-            raise Rejection("bad-claim", f"{self._kind}.{name}: {error}") from None
-
-    def choice_list(self, name: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
-        values = self._take(name)
-        if not isinstance(values, list) or any(value not in allowed for value in values):
-            raise Rejection("bad-claim", f"{self._kind}.{name}: expected a list of {', '.join(allowed)}")
-        return tuple(values)
-
-    def rows(self, name: str) -> tuple[int, ...]:
-        value = self._left.pop(name, [])
-        if not isinstance(value, list) or any(type(k) is not int for k in value):
-            raise Rejection("bad-claim", f"{self._kind}.{name}: expected a list of integers")
-        return tuple(value)
-
-    def done(self) -> None:
-        for name in self._left:
-            raise Rejection("bad-claim", f"{self._kind}: unknown field {name!r}")
-
-
-def _enclosure(fields: _Fields) -> Claim:
-    claim = Enclosure(fields.choice("matrix", MATRICES), fields.integer("precision"), fields.integer("radius"))
-    fields.done()
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise Rejection("bad-claim", f"unknown kind of claim {str(kind)[:60]!r}; there are {', '.join(KINDS)}")
+    declared = {each.name: each for each in fields(KINDS[kind])}
+    for name in raw:
+        if name != "kind" and name not in declared:
+            raise Rejection("bad-claim", f"{kind}: unknown field {name!r}")
+    for name, each in declared.items():
+        if name not in raw and each.default is MISSING:
+            raise Rejection("bad-claim", f"the claim {kind} lacks the field {name!r}")
+    read = {name: each.metadata["read"](f"{kind}.{name}", raw[name]) for name, each in declared.items() if name in raw}
+    claim = KINDS[kind](**read)
+    flaw = claim.flaw()
+    if flaw:
+        raise Rejection("bad-claim", f"{kind}: {flaw}")
     return claim
-
-
-def _eigenvalue_bound(fields: _Fields) -> Claim:
-    claim = EigenvalueBound(
-        fields.choice("matrix", MATRICES),
-        fields.choice("eigenvalue", ("min", "max")),
-        fields.choice("side", ("lower", "upper")),
-        fields.number("value"),
-    )
-    fields.done()
-    return claim
-
-
-def _lambda_min(fields: _Fields) -> Claim:
-    claim = LambdaMin(fields.number("lower"), fields.number("upper"), fields.rows("null_rows"))
-    fields.done()
-    return claim
-
-
-def _interval(kind: type[OperatorNorm | ConditionNumber | EffectiveRank]) -> Callable[[_Fields], Claim]:
-    def read(fields: _Fields) -> Claim:
-        claim = kind(fields.number("lower"), fields.number("upper"))
-        fields.done()
-        return claim
-
-    return read
-
-
-def _spectrum(fields: _Fields) -> Claim:
-    claim = Spectrum(fields.number_list("lower"), fields.number_list("upper"))
-    fields.done()
-    if len(claim.lower) != len(claim.upper):
-        raise Rejection("bad-claim", f"spectrum: {len(claim.lower)} lower and {len(claim.upper)} upper ends")
-    for ends in (claim.lower, claim.upper):
-        if any(a > b for a, b in pairwise(ends)):
-            raise Rejection("bad-claim", "spectrum: the ends must ascend")
-    return claim
-
-
-def _a_priori(fields: _Fields) -> Claim:
-    claim = APriori(
-        fields.number("lower"),
-        fields.number("upper"),
-        fields.choice_list("rules", A_PRIORI),
-        fields.number_list("bounds"),
-        fields.number_list("ratio_lower"),
-        fields.number_list("ratio_upper"),
-    )
-    fields.done()
-    if {len(x) for x in (claim.bounds, claim.ratio_lower, claim.ratio_upper)} != {len(claim.rules)}:
-        raise Rejection("bad-claim", "a_priori: the lists differ in length")
-    return claim
-
-
-def _bound(fields: _Fields) -> Claim:
-    claim = Bound(fields.choice("quantity", tuple(QUANTITIES)), fields.number("value"))
-    fields.done()
-    return claim
-
-
-def _jacobian_deviation(fields: _Fields) -> Claim:
-    claim = JacobianDeviation(
-        fields.number("offset"), fields.number("slope"), fields.choice("lipschitz", ("yes", "path", "no"))
-    )
-    fields.done()
-    return claim
-
-
-def _convergence(fields: _Fields) -> Claim:
-    dynamics = fields.choice("dynamics", ("flow", "descent", "mean_flow"))
-    names = ("width", "rate", "failure", "radius", "kernel_deviation")
-    claim = Convergence(dynamics, *(fields.number(name) for name in names))
-    fields.done()
-    return claim
-
-
-def _kernel_stability(fields: _Fields) -> Claim:
-    claim = KernelStability(fields.choice("ball", BALLS), fields.number("radius"), fields.number("deviation"))
-    fields.done()
-    return claim
-
-
-def _trajectory(fields: _Fields) -> Claim:
-    claim = Trajectory(fields.number("lambda_min"), fields.number("deviation"))
-    fields.done()
-    return claim
-
-
-def _loss_inequality(fields: _Fields) -> Claim:
-    names = ("exponent", "constant", "gap")
-    claim = LossInequality(fields.choice("loss", LOSSES), *(fields.number(name) for name in names))
-    fields.done()
-    return claim
-
-
-def _loss_convergence(fields: _Fields) -> Claim:
-    names = ("exponent", "width", "rate", "failure", "radius", "kernel_deviation")
-    claim = LossConvergence(fields.choice("loss", LOSSES), *(fields.number(name) for name in names))
-    fields.done()
-    return claim
-
-
-def _mercer(fields: _Fields) -> Claim:
-    claim = Mercer(fields.integer("dimension"), fields.number_list("lower"), fields.number_list("upper"))
-    fields.done()
-    if len(claim.lower) != len(claim.upper):
-        raise Rejection("bad-claim", f"mercer: {len(claim.lower)} lower and {len(claim.upper)} upper ends")
-    return claim
-
-
-def _vanishing(fields: _Fields) -> Claim:
-    claim = Vanishing(fields.integer("dimension"), fields.choice("parity", PARITIES), fields.integer("first"))
-    fields.done()
-    return claim
-
-
-_READERS: dict[str, Callable[[_Fields], Claim]] = {
-    Mercer.kind: _mercer,
-    Vanishing.kind: _vanishing,
-    Bound.kind: _bound,
-    JacobianDeviation.kind: _jacobian_deviation,
-    Convergence.kind: _convergence,
-    KernelStability.kind: _kernel_stability,
-    Trajectory.kind: _trajectory,
-    LossInequality.kind: _loss_inequality,
-    LossConvergence.kind: _loss_convergence,
-    Enclosure.kind: _enclosure,
-    EigenvalueBound.kind: _eigenvalue_bound,
-    LambdaMin.kind: _lambda_min,
-    OperatorNorm.kind: _interval(OperatorNorm),
-    ConditionNumber.kind: _interval(ConditionNumber),
-    EffectiveRank.kind: _interval(EffectiveRank),
-    Spectrum.kind: _spectrum,
-    APriori.kind: _a_priori,
-}
 
 
 def to_fields(claim: Claim) -> dict[str, Any]:

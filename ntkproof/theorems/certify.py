@@ -57,7 +57,7 @@ def certify_convergence(
     if network.train not in (train, "all"):
         raise InputError(f"the theorem {theorem} is about train={train}, not train={network.train}")
     network = replace(network, train=train)
-    start: str = init or getattr(THEOREMS[theorem], "INIT", "antisymmetric")
+    start = init or str(getattr(THEOREMS[theorem], "INIT", "antisymmetric"))
     draft, facts = prepare(dataset, network, start, step_size, engine, gap, tick)
     chosen = choose(theorem, facts, failure, width)
     problem = draft.setting.problem
