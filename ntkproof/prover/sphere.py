@@ -11,15 +11,17 @@ from math import comb
 from ntkproof.certificate import Certificate
 from ntkproof.checker.arithmetic import Tick, arithmetic
 from ntkproof.checker.claims import PARITIES, Mercer, Rejection
+from ntkproof.checker.hermite import MAX_TERMS
 from ntkproof.checker.rules.rule import Setting
 from ntkproof.checker.rules.sphere import Zonal
-from ntkproof.problem import InputError, Network, Problem, Sphere
+from ntkproof.problem import InputError, Network, Problem, Sphere, expression_of
 from ntkproof.prover.draft import Draft, round_decimal
 
 STATEMENTS = ("mercer", *(f"{parity}-vanish" for parity in PARITIES))
 DEFAULT_GAP = 1e-9
 MAX_FREQUENCY = 500
 MAX_BITS = 512
+MAX_BITS_OF_EXPANSIONS = 256
 
 
 def certify_sphere(
@@ -44,7 +46,7 @@ def certify_sphere(
             by symmetry ``λ_k = 0`` for all k of this parity from the least possible k on.
         engine: ``fast`` or ``reference``, the arithmetic the integrals are enclosed with.
         gap: relative width wanted of every interval, from 1e-60 to 0.5; an eigenvalue below about ``2^-512`` of the
-            largest gets the lower bound 0 instead.
+            largest (``2^-256`` for activations without closed form) gets the lower bound 0 instead.
         tick: called with (done, total) during long steps.
 
     Raises:
@@ -74,17 +76,18 @@ def multiplicity(d: int, k: int) -> int:
 
 
 def _mercer(draft: Draft, highest: int, gap: Fraction) -> None:
-    """Refine until every eigenvalue is within the gap, or at most ``MAX_BITS`` bits."""
-    bits = 64
+    """Refine until every eigenvalue is within the gap, or the limit of bits is reached."""
+    smooth = expression_of(draft.setting.problem.network.activation) is not None
+    bits, limit = 64, MAX_BITS_OF_EXPANSIONS if smooth else MAX_BITS
     while True:
         trial = Draft(draft.setting)
-        args = _effort(draft.setting, highest, bits)
+        args = {**_effort(draft.setting, highest, bits), "terms": min(MAX_TERMS, 4 * bits) if smooth else 0}
         claim = trial.derive("mercer", "mercer", args=args, weaken=lambda derived: _outward(derived, gap))
         missing = max(_missing(*ends, gap) for ends in zip(claim.lower, claim.upper, strict=True))
-        if missing == 0 or bits == MAX_BITS:
+        if missing == 0 or bits == limit:
             draft.steps, draft.proved = trial.steps, trial.proved
             return
-        bits = min(MAX_BITS, bits + missing)
+        bits = min(limit, bits + missing)
 
 
 def _missing(lower: Fraction, upper: Fraction, gap: Fraction) -> int:
@@ -104,7 +107,7 @@ def _effort(setting: Setting, highest: int, bits: int) -> dict[str, int | str]:
     d = setting.problem.sphere.dimension
     s = -(-(bits + 2 + 13 * highest // 10 + (d + 5) // 2) // 7)  # |P_k(i)| <= (1 + sqrt 2)^k < 2^(1.3 k)
     with setting.arithmetic.numbers(64) as numbers:
-        size = sum(numbers.quantise(Zonal(setting.problem, numbers).at_one(), 2000)).bit_length() - 2000
+        size = sum(numbers.quantise(Zonal(setting.problem, numbers, 0).at_one(), 2000)).bit_length() - 2000
     return {
         "max_frequency": highest,
         "inverse_step": s,

@@ -17,21 +17,25 @@ from typing import Any
 from ntkproof.checker.activations import Numbers, activation
 from ntkproof.checker.arithmetic import Tick
 from ntkproof.checker.claims import PARITIES, Mercer, Rejection, Vanishing
+from ntkproof.checker.hermite import MAX_TERMS
 from ntkproof.checker.kernels import FirstLayer, Kernel
 from ntkproof.checker.rules.rule import Derived, Inputs, Rule, Setting
 from ntkproof.problem import Problem
+
+LINEAR_PLUS_EVEN = ("gelu", "silu", "softplus")  # σ(z) − z/2 is even: z erf(z/√2)/2, z tanh(z/2)/2, log(2 cosh(z/2))
+CONSTANT_PLUS_ODD = ("sigmoid",)  # 1/2 + tanh(z/2)/2
 
 
 class Zonal:
     """The kernel of two points of the unit sphere as a function of their inner product, over a number context."""
 
-    def __init__(self, problem: Problem, numbers: Numbers) -> None:
+    def __init__(self, problem: Problem, numbers: Numbers, terms: int) -> None:
         first = FirstLayer.of(problem.domain, problem.network)
-        self._kernel, self._zero = Kernel(problem, numbers), numbers.rational(0)
+        self._kernel, self._zero = Kernel(problem, numbers, terms), numbers.rational(0)
         self._slope = numbers.rational(Fraction(first.scale, first.denominator))
         self._offset = numbers.rational(Fraction(first.offset, first.denominator))
-        variance = Fraction(first.covariance(1), first.denominator)
-        self._variances = self._kernel.variances(numbers.rational(variance))
+        self._variance = numbers.rational(Fraction(first.covariance(1), first.denominator))
+        self._variances = self._kernel.variances(self._variance)
 
     def __call__(self, plus: Any, minus: Any) -> Any:
         """Return ``κ(t)`` from ``1 + t`` and ``1 − t``: the determinant of the first layer has no cancellation."""
@@ -41,8 +45,7 @@ class Zonal:
 
     def at_one(self) -> Any:
         """Return ``κ(1)``."""
-        variances = self._variances
-        return self._kernel.entry(variances, variances[0], variances, self._zero, diagonal=True)
+        return self._kernel.entry(self._variances, self._variance, self._variances, self._zero, diagonal=True)
 
 
 def _mercer(setting: Setting, step: Inputs) -> Derived:
@@ -51,7 +54,7 @@ def _mercer(setting: Setting, step: Inputs) -> Derived:
     highest, s, nodes, p = (step.integers[name] for name in ("max_frequency", "inverse_step", "nodes", "precision"))
     try:
         with setting.arithmetic.numbers(p) as numbers:
-            kernel, constant = Zonal(problem, numbers), _constant(d, numbers)
+            kernel, constant = Zonal(problem, numbers, step.integers["terms"]), _constant(d, numbers)
             sums = _sums(kernel, numbers, d, highest, s, nodes, setting.tick)
             found = [numbers.quantise(constant * total / s, p) for total in sums]
             largest = sum(numbers.quantise(constant * kernel.at_one(), p))
@@ -130,10 +133,12 @@ def vanishing(problem: Problem, parity: int) -> int | None:
     if network.beta != 0:
         return 2 + parity if sigma.linear else None
     if parity == 0:
-        return 0 if sigma.parity == "odd" else None
+        shifted = network.depth == 1 and network.activation in CONSTANT_PLUS_ODD
+        return 0 if sigma.parity == "odd" else 2 if shifted else None
     if sigma.parity == "even":
         return 1
-    return 3 if sigma.linear or (sigma.linear_plus_even and network.depth == 1) else None
+    tilted = network.depth == 1 and (sigma.linear_plus_even or network.activation in LINEAR_PLUS_EVEN)
+    return 3 if sigma.linear or tilted else None
 
 
 def _frequencies_vanish(setting: Setting, step: Inputs) -> Derived:
@@ -152,6 +157,7 @@ mercer = Rule(
         "inverse_step": (1, 5000),
         "nodes": (1, 50_000),
         "precision": (30, 8192),
+        "terms": (0, MAX_TERMS),
     },
     sphere=True,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from fractions import Fraction
 from functools import cache
-from math import comb
+from math import comb, factorial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mp
-from scipy.special import eval_chebyt, eval_gegenbauer
+from scipy.special import eval_chebyt, eval_gegenbauer, eval_hermitenorm, expit, ndtr
 
 from ntkproof.certificate import Certificate, Step, parse, to_json
 from ntkproof.checker import Verdict, check
@@ -57,10 +57,33 @@ class Float:
         return np.float64(x)
 
 
+SMOOTH = {
+    "tanh": np.tanh,
+    "sigmoid": expit,
+    "softplus": lambda z: np.logaddexp(0, z),
+    "gelu": lambda z: z * ndtr(z),
+    "silu": lambda z: z * expit(z),
+    "gaussian": lambda z: np.exp(-z * z / 2),
+}
+
+
+def smooth_duals(name: str, q: float, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sums over Hermite coefficients by quadrature, to about 1e-7; those of σ' are ``√(k/q) a_k`` (Stein)."""
+    z, weights = np.polynomial.hermite_e.hermegauss(150)
+    weights = weights / weights.sum()
+    k = np.arange(41)
+    h = np.array([eval_hermitenorm(n, z) / np.sqrt(float(factorial(n))) for n in k])
+    squares = (h @ (weights * SMOOTH[name](np.sqrt(q) * z))) ** 2
+    rho = np.asarray(c / q)[..., None]
+    return (squares * rho**k).sum(-1), (squares * k / q * rho ** np.maximum(k - 1, 0)).sum(-1)
+
+
 def duals(name: str, m: Any, q: Any, c: Any) -> tuple[Any, Any]:
     """``E σ(u)σ(v)`` and ``E σ'(u)σ'(v)`` for variances q and covariance c."""
     if name == "identity":
         return c, 1
+    if name in SMOOTH:
+        return smooth_duals(name, q, c)
     if name == "erf":
         return 2 / m.pi * m.asin(2 * c / (1 + 2 * q)), 4 / m.pi / m.sqrt((1 + 2 * q) ** 2 - 4 * c * c)
     if name in ("sin", "cos"):
@@ -138,7 +161,7 @@ def ends(certificate: Certificate) -> tuple[list[Fraction], list[Fraction]]:
 
 
 def derive(problem: Problem, highest: int, s: int, nodes: int, precision: int, engine: str = "fast") -> Mercer:
-    args = {"max_frequency": highest, "inverse_step": s, "nodes": nodes, "precision": precision}
+    args = {"max_frequency": highest, "inverse_step": s, "nodes": nodes, "precision": precision, "terms": 0}
     rule = RULES["mercer"]
     setting = Setting(problem, arithmetic(engine), lambda done, total: None)
     claim = rule.derive(setting, rule.inputs(Step("s", "mercer", args=args), (), None)).claim
@@ -316,6 +339,28 @@ def test_both_parts_of_the_error_are_needed_and_nearly_met(d: int, network: Netw
         radius, error = (claim.upper[0] - claim.lower[0]) / 2, abs((claim.upper[0] + claim.lower[0]) / 2 - truth)
         assert claim.lower[0] > 0
         assert radius / factor < error <= radius
+
+
+@pytest.mark.parametrize(
+    ("name", "depth", "zeros"),
+    [
+        ("tanh", 1, [0, 2, 4]),
+        ("tanh", 2, [0, 2, 4]),
+        ("sigmoid", 1, [2, 4]),
+        ("sigmoid", 2, []),
+        ("softplus", 1, [3, 5]),
+        ("gelu", 1, [3, 5]),
+        ("gelu", 2, []),
+        ("silu", 1, [3, 5]),
+        ("gaussian", 1, [1, 3, 5]),
+    ],
+)
+def test_smooth_activations(name: str, depth: int, zeros: list[int]) -> None:
+    problem = Problem(Sphere(6), Network(name, depth))
+    lower, upper = ends(certify_sphere(6, problem.network, max_frequency=5, gap=1e-3))
+    for k, value in enumerate(in_floats(problem, 5)):
+        assert float(lower[k]) - 1e-6 <= value <= float(upper[k]) + 1e-6
+        assert (lower[k] == 0) == (upper[k] == 0) == (k in zeros)
 
 
 # Frequencies that vanish --------------------------------------------------------------------------------------------
