@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 
-def ascend(ratio: Any, z: Any, steps: int = 80) -> float:
+def ascend(ratio: Any, z: Any, steps: int = 50) -> float:
     """Climb from many points at once and return the largest ratio seen."""
     step, best = np.full((len(z), 1), 0.1), ratio(z)
     for _ in range(steps):
