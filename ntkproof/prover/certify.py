@@ -297,7 +297,7 @@ def _lower_factor(
     """Return (scale, packed factor) of ``M − shift I`` whose rounding costs at most about ``wanted``, or None."""
     n = len(floats)
     largest = float(np.diag(floats).max())
-    scale = max(0, _log2(2 * n * ceil(largest**0.5 + 1) / wanted))
+    scale = max(0, _log2(n * ceil(largest**0.5 + 1) / (2 * wanted)))  # rounding errors are as random
     if not exact:
         packed = factor.cholesky_floats(floats - float(shift) * np.eye(n), scale)
         return None if packed is None else (scale, packed)
