@@ -65,7 +65,7 @@ def certify_sphere(
             _mercer(draft, max_frequency, Fraction(gap))
         else:
             draft.derive("vanishing", "frequencies_vanish", args={"parity": statement.removesuffix("-vanish")})
-    except Rejection as error:
+    except (Rejection, ValueError, ArithmeticError) as error:
         raise InputError(f"no proof was found: {error}") from None
     return draft.certificate()
 

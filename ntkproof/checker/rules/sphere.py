@@ -144,6 +144,11 @@ def vanishing(problem: Problem, parity: int) -> int | None:
 def _frequencies_vanish(setting: Setting, step: Inputs) -> Derived:
     """``λ_k = 0`` for all k of a parity from some k on: the kernel is even, odd, linear plus even, or affine."""
     parity = step.names["parity"]
+    try:  # an expression may be no activation: log(x), exp(x**2)
+        with setting.arithmetic.numbers(64) as numbers:
+            numbers.quantise(Zonal(setting.problem, numbers, 0).at_one(), 64)
+    except (ValueError, ArithmeticError) as error:
+        raise Rejection("no-enclosure", str(error)) from None
     first = vanishing(setting.problem, PARITIES.index(parity))
     if first is None:
         raise Rejection("no-symmetry", f"no symmetry makes the eigenvalues of {parity} frequency vanish")

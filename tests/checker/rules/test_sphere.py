@@ -391,6 +391,25 @@ def test_the_statements_that_vanish() -> None:
             certify_sphere(3, network, statement="odd-vanish")
 
 
+@pytest.mark.parametrize("text", ["1/x", "x/(x*x - 1)", "abs(x)/x", "x*exp(x**2)", "log(x)", "sqrt(x*x - 1)"])
+def test_an_expression_without_a_kernel_has_no_eigenvalues(text: str) -> None:
+    network = Network(f"expr({text})")
+    for statement in ("odd-vanish", "even-vanish", "mercer"):
+        with pytest.raises(InputError, match="no proof was found"):
+            certify_sphere(3, network, statement=statement)
+    for parity in ("odd", "even"):
+        claim = {"kind": "vanishing", "dimension": 3, "parity": parity, "first": 1000}
+        step = Step("s", "frequencies_vanish", args={"parity": parity}, claim=claim)
+        for engine in ENGINES:
+            verdict = check(Certificate(Problem(Sphere(3), network), (step,), "s", claim), engine=engine)
+            assert (verdict.verdict, verdict.code) == ("invalid", "no-enclosure")
+
+
+def test_an_odd_expression() -> None:
+    claim = certify_sphere(3, Network("expr(x**3 + tanh(x))", 2), statement="even-vanish").conclusion
+    assert claim["first"] == 0
+
+
 # Shipped certificates and forgeries ---------------------------------------------------------------------------------
 
 SHIPPED = ("relu-d2", "relu-bias-d3", "erf-d3-depth3", "relu-odd-d5")
