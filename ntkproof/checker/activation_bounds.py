@@ -97,6 +97,10 @@ class Tails:
             return value
         return Tail(self, {0: self.numbers.rational(value) if isinstance(value, int) else value})
 
+    def _part(self, u: Tail) -> Tail:
+        """Return the functions between 0 and ``u``."""
+        return Tail(self, {k: c * self._unit for k, c in u.terms.items()})
+
     def variable(self, sign: int) -> Tail:
         """Return ``x ↦ ±x``."""
         return Tail(self, {1: self.numbers.rational(sign)})
@@ -159,7 +163,14 @@ class Tails:
         if inside is not None:
             return self.of(self.numbers.tanh(inside))
         sign = self.leading(u)[2]
-        return sign - self.exp(u * (-2 * sign)) * (2 * sign) * self._unit
+        return self.rational(sign) - self._part(self.exp(u * (-2 * sign)) * (2 * sign))
+
+    def sech_squared(self, u: Tail) -> Tail:
+        """``1 − tanh² u ≤ 4e^{−2|u|}``."""
+        inside = self.bounded(u)
+        if inside is not None:
+            return self.of(self.numbers.sech_squared(inside))
+        return self._part(self.exp(u * (-2 * self.leading(u)[2])) * 4)
 
     def erf(self, u: Tail) -> Tail:
         """``1 − e^{−u²} ≤ erf u ≤ 1`` for u ≥ 0."""
@@ -167,7 +178,7 @@ class Tails:
         if inside is not None:
             return self.of(self.numbers.erf(inside))
         sign = self.leading(u)[2]
-        return sign - self.exp(-(u * u)) * sign * self._unit
+        return self.rational(sign) - self._part(self.exp(-(u * u)) * sign)
 
     def softplus(self, u: Tail) -> Tail:
         """``max(u, 0) ≤ log(1 + eᵘ) ≤ max(u, 0) + e^{−|u|}``."""
@@ -175,7 +186,7 @@ class Tails:
         if inside is not None:
             return self.of(self.numbers.softplus(inside))
         sign = self.leading(u)[2]
-        rest = self.exp(u * -sign) * self._unit
+        rest = self._part(self.exp(u * -sign))
         return u + rest if sign > 0 else rest
 
     def atan(self, u: Tail) -> Tail:
@@ -184,7 +195,7 @@ class Tails:
         if inside is not None:
             return self.of(self.numbers.atan(inside))
         sign = self.leading(u)[2]
-        return self.of(self.numbers.pi / 2 * sign) - (1 / u) * self._unit
+        return self.of(self.numbers.pi / 2 * sign) - self._part(1 / u)
 
     def log(self, u: Tail) -> Tail:
         """``log(x^k D) = k log x + log D``, and ``log x / x`` decreases from e on."""

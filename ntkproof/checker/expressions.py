@@ -321,12 +321,12 @@ def _sqrt(numbers: Any, u: Jet) -> Jet:
 
 
 def _tanh(numbers: Any, u: Jet) -> Jet:
-    """``w' = u' (1 − w²)``."""
+    """``w' = u' d`` with ``d = 1 − w²``, whose first coefficient is known better than by that difference."""
     w: Jet = [numbers.tanh(u[0])]
-    d: Jet = []
+    d: Jet = [numbers.sech_squared(u[0])]
     for k in range(1, len(u)):
-        square = _square_term(w, k - 1)
-        d.append(1 - square if k == 1 else -square)
+        if k > 1:
+            d.append(-_square_term(w, k - 1))
         total = _sum([(u[i] if _is_zero(u[i]) else i * u[i], d[k - i]) for i in range(1, k + 1)])
         w.append(total if _is_zero(total) else total / k)
     return w

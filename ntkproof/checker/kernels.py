@@ -122,8 +122,9 @@ class Kernel:
         return q if prepared is None else Feature(q, prepared)
 
     def _covariance(self, left: Any, c: Any, right: Any, det: Any, same: bool) -> Covariance:
-        ready = [side.prepared if isinstance(side, Feature) else None for side in (left, right)]
-        return Covariance(self._numbers, _variance(left), c, _variance(right), det, *ready, same)
+        q, left = (left.q, left.prepared) if isinstance(left, Feature) else (left, None)
+        r, right = (right.q, right.prepared) if isinstance(right, Feature) else (right, None)
+        return Covariance(self._numbers, q, c, r, det, left, right, same)
 
 
 def _variance(feature: Any) -> Any:

@@ -5,6 +5,8 @@ Untrusted: the rule ``hermite_enclosure`` proves whatever radius follows from th
 
 from __future__ import annotations
 
+from math import log, sqrt
+
 import numpy as np
 
 from ntkproof.checker.claims import Enclosure
@@ -26,7 +28,7 @@ def has_expansion(problem: Problem) -> bool:
 def enclose_by_expansion(draft: Draft, precision: int) -> Enclosure:
     """Enclose the kernel so that the radius is a few units per entry.
 
-    With all terms allowed a radius above that is accepted at low precision only: more bits would not help.
+    A larger radius is accepted at the first precision only, where it may do for a large gap.
 
     Raises:
         InputError: more terms than are allowed would be needed.
@@ -35,20 +37,18 @@ def enclose_by_expansion(draft: Draft, precision: int) -> Enclosure:
     working, terms = precision + 12, SMALLEST_TERMS
     few = _hardest_rows(draft.setting.problem)
     while True:
-        working, terms = _search(draft.setting, few, precision, working, terms)
+        working, terms, reached = _search(draft.setting, few, precision, working, terms)
+        if not reached and precision > FIRST_PRECISION:
+            raise InputError(
+                f"{MAX_TERMS} Hermite coefficients of {draft.setting.problem.network.activation} are too few for these "
+                "rows; scale them down (--normalize), leave out nearly parallel ones or ask for a larger gap"
+            )
         trial = Draft(draft.setting)
         claim = _derive(trial, precision, working, terms)
-        enough = claim.radius <= 2 * PER_ENTRY * n
-        if not enough and terms < MAX_TERMS:
-            terms = min(MAX_TERMS, 2 * terms)
-            continue
-        if enough or precision <= FIRST_PRECISION:
+        if claim.radius <= 2 * PER_ENTRY * n or terms == MAX_TERMS or not reached:
             draft.steps, draft.proved = trial.steps, trial.proved
             return claim
-        raise InputError(
-            f"{MAX_TERMS} Hermite coefficients leave an error of {2.0**-precision * claim.radius:.2g} in the kernel; "
-            "scale the rows down (--normalize) or ask for a larger gap"
-        )
+        terms = min(MAX_TERMS, 2 * terms)
 
 
 def _derive(draft: Draft, precision: int, working: int, terms: int) -> Enclosure:
@@ -61,25 +61,32 @@ def _derive(draft: Draft, precision: int, working: int, terms: int) -> Enclosure
     return found
 
 
-def _search(setting: Setting, problem: Problem, precision: int, working: int, terms: int) -> tuple[int, int]:
-    """Return working precision and terms that do for the hardest rows: terms grow while they help, else bits."""
-    allowed, before = 2 * PER_ENTRY * problem.dataset.n, None
+def _search(setting: Setting, problem: Problem, precision: int, working: int, terms: int) -> tuple[int, int, bool]:
+    """Return working precision and terms for the hardest rows and whether they do: terms grow while they help."""
+    allowed = 2 * PER_ENTRY * problem.dataset.n
     small = Setting(problem, setting.arithmetic, lambda done, total: None)
-    while True:
-        radius = _derive(Draft(small), precision, working, terms).radius
-        if radius <= allowed:
-            return working, terms
-        helped = before is None or 2 * radius < before
-        before = radius
-        if helped and terms < MAX_TERMS:
-            terms = min(MAX_TERMS, terms + terms // 2)
-        elif working < 2 * precision + 64:
-            working += 32
-            before = None
-        elif terms < MAX_TERMS:
-            terms, before = min(MAX_TERMS, 2 * terms), None
-        else:
-            return working, terms
+
+    def radius(bits: int, k: int) -> int:
+        return _derive(Draft(small), precision, bits, k).radius
+
+    found = radius(working, terms)
+    while found > allowed:
+        sharper = radius(working + 32, terms)
+        if 2 * sharper < found:
+            working, found = working + 32, sharper
+            continue
+        more = min(MAX_TERMS, terms + terms // 2)
+        better = radius(working, more)
+        if more == MAX_TERMS or _hopeless(better, found, more, allowed):
+            return working, more, better <= allowed
+        terms, found = more, better
+    return working, terms, True
+
+
+def _hopeless(radius: int, before: int, terms: int, allowed: int) -> bool:
+    """Whether an error that falls like ``e^{−a √terms}``, as last seen, stays far too large with all terms allowed."""
+    rate = log(before / radius) / (sqrt(terms) - sqrt(terms / 1.5))
+    return log(radius) - rate * (sqrt(MAX_TERMS) - sqrt(terms)) > log(allowed) + 7
 
 
 def _hardest_rows(problem: Problem) -> Problem:

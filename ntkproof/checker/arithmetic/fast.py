@@ -90,12 +90,17 @@ class ArbNumbers:
         return x.cos()
 
     def tanh(self, x: flint.arb) -> flint.arb:
-        """Enclose tanh."""
-        return x.tanh()
+        """Enclose tanh, which increases."""
+        return x.lower().tanh().union(x.upper().tanh())
+
+    def sech_squared(self, x: flint.arb) -> flint.arb:
+        """Enclose ``1 − tanh² x = 4t/(1 + t)²``, ``t = e^{−2|x|}``, which increases in t on ``[0, 1]``."""
+        small, large = ((-2 * end).exp() for end in (x.abs_lower(), x.abs_upper()))
+        return (4 * small / (1 + small) ** 2).union(4 * large / (1 + large) ** 2)
 
     def softplus(self, x: flint.arb) -> flint.arb:
         """Enclose ``log(1 + eˣ)``."""
-        return x.exp().log1p()
+        return x.lower().exp().log1p().union(x.upper().exp().log1p())
 
     def positive(self, x: flint.arb) -> flint.arb:
         """Return ``x``; ValueError unless all of it is positive."""

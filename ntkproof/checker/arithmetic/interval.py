@@ -134,6 +134,17 @@ class Intervals:
         """Enclose tanh to an absolute error. Raises OverflowError like `exp`."""
         return 1 - 2 / (self.exp(2 * x) + 1)
 
+    def sech_squared(self, x: Interval) -> Interval:
+        """Enclose 1 - tanh(x)**2 = 4 t/(1 + t)**2, t = exp(-2 abs(x)), which increases in t on [0, 1]."""
+        low, high = _ends(x)
+        smallest = (0, 0) if low[0] <= 0 <= high[0] else low if low[0] > 0 else (-high[0], high[1])
+        largest = high if _compare((-low[0], low[1]), high) < 0 else (-low[0], low[1])
+        values = []
+        for end in (largest, smallest):
+            t = self.exp(-2 * self._make(end, end))
+            values.append(_ends(4 * t / ((1 + t) * (1 + t))))
+        return self._make(values[0][0], values[1][1])
+
     def softplus(self, x: Interval) -> Interval:
         """Enclose log(1 + exp(x)) to an absolute error. Raises OverflowError like `exp`."""
         return self.log(1 + self.exp(x))
