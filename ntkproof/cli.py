@@ -326,6 +326,9 @@ def describe_verdict(path: Path, verdict: Verdict) -> str:
         f"  network: {about['kernel']}, {about['activation']}, depth {about['depth']}, train {about['train']}, "
         f"σ_w {about['weight_std']}, β {about['bias']}, input scale {about['input_scale']}",
     ]
+    if "width" in about:
+        step = f"descent with step {about['step_size']}" if "step_size" in about else "flow"
+        lines.append(f"  training: width {about['width']}, init {about['init']}, gradient {step}")
     return "\n".join([*lines, *(f"  rests on: {assumption}" for assumption in verdict.assumptions)])
 
 

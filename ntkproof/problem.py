@@ -153,8 +153,13 @@ class Dataset:
 
     def integer_rows(self) -> list[list[int]]:
         """Return the integers ``inputs * 2**-exponent`` as ``n`` lists of ``d``."""
-        unit = Fraction(2) ** self.exponent
-        return [[int(Fraction(value) / unit) for value in row] for row in self.inputs.tolist()]
+        shift = -self.exponent  # an entry is a/b with b a power of two; a 2^shift / b is an integer
+
+        def scaled(value: float) -> int:
+            a, b = value.as_integer_ratio()
+            return (a << shift if shift > 0 else a >> -shift) // b
+
+        return [[scaled(value) for value in row] for row in self.inputs.tolist()]
 
 
 def _float64(array: Any, name: str, dimensions: int) -> NDArray[np.float64]:

@@ -21,7 +21,7 @@ from ntkproof.checker.claims import Convergence, LossConvergence, Rejection, par
 from ntkproof.checker.expressions import parse as parse_expression
 from ntkproof.checker.rules import RULES
 from ntkproof.checker.rules.rule import Proved, Setting
-from ntkproof.problem import Sphere, decimal, expression_of
+from ntkproof.problem import Sphere, decimal, exact, expression_of
 
 CONCLUSIONS = (
     "lambda_min",
@@ -224,6 +224,10 @@ def _describe(certificate: Certificate) -> dict[str, Any]:
         about = {"dimension": domain.dimension}
     else:
         about = {"label": domain.label, "rows": domain.n, "columns": domain.d, "sha256": domain.sha256}
+    if problem.training is not None:
+        training = problem.training
+        about |= {"width": str(training.width), "init": training.init}
+        about |= {} if training.step_size is None else {"step_size": decimal(exact(training.step_size))}
     return {
         **about,
         "kernel": problem.kernel,

@@ -22,6 +22,7 @@ from ntkproof.theorems.theorem import Hypothesis, Plan
 name = "smooth"
 source = "matrix Chernoff (Tropp 2012) and the path-length argument (docs/proofs/convergence.md)"
 _SAFETY = 1 + 1e-6
+_LEAST_H = 1e-4  # below this floats see nothing of G(h²/s²) - 1
 _SPLITS = (0.02, 0.1, 0.3, 0.5, 0.7, 0.9)
 
 
@@ -79,7 +80,7 @@ def _distance_form(facts: Facts, spectrum: float, width: int) -> Plan:
     if delta >= 1:
         return Plan(width, "distance", {}, (_spectrum_hypothesis(delta),), nan, nan)
     sigma, omega = sqrt((1 - delta) * facts.lambda_0), sqrt(facts.inverse_form / (1 - delta))
-    h = _slope(facts, width) * omega / sigma * _SAFETY
+    h = max(_slope(facts, width) * omega / sigma * _SAFETY, _LEAST_H)
     hypotheses = (_spectrum_hypothesis(delta), Hypothesis("0.2815 > Λω/σ_0", h, largest_h()[0]))
     args = {"delta": delta, "spectrum_failure": spectrum, "residual_failure": 0.0}
     if not hypotheses[1].holds:

@@ -32,7 +32,7 @@ def chernoff_delta(n: int, neurons: int, lambda_0: float, summand: float, failur
         return 1.0
     simple = sqrt(2 * summand * log(n / failure) / (neurons * lambda_0))  # h(δ) ≥ δ²/2
     if simple < 1e-4:  # where h(δ) cancels in floats
-        return simple * (1 + 1e-9)
+        return max(simple * (1 + 1e-6), 1e-9)
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (low, middle) if fails(middle) <= failure else (middle, high)

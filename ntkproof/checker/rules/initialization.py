@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from ntkproof.checker.activations import Covariance, activation
-from ntkproof.checker.claims import Bound, EigenvalueBound, Enclosure, Rejection
+from ntkproof.checker.claims import Bound, EigenvalueBound, Enclosure, Rejection, show
 from ntkproof.checker.rules.rule import Derived, Inputs, Rule, Setting
 from ntkproof.checker.rules.two_layer import hidden_training, inputs_norm_squared, lambda_zero, value
 from ntkproof.checker.scalars import Scalars, upper
@@ -185,7 +185,7 @@ def _spend(computed: Fraction, stated: Fraction) -> None:
             "failure-probability",
             "the failure probability is larger than stated",
             str(stated),
-            f"{float(computed):.6g}",
+            show(computed, 6),
         )
     _open_unit("failure", stated)
 
