@@ -12,7 +12,7 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
-from scipy.special import erf
+from scipy.special import erf, expit
 from scipy.stats import beta
 
 from ntkproof.certificate import Step
@@ -120,8 +120,8 @@ def slope_below(activation: str) -> float:
 
 
 def sigma(activation: str, z: Any) -> Any:
-    if activation in ("erf", "sin", "cos"):
-        return {"erf": erf, "sin": np.sin, "cos": np.cos}[activation](z)
+    if activation in ("erf", "sin", "cos", "tanh"):
+        return {"erf": erf, "sin": np.sin, "cos": np.cos, "tanh": np.tanh}[activation](z)
     return np.where(z > 0, z, slope_below(activation) * z)
 
 
@@ -130,6 +130,12 @@ def sigma_prime(activation: str, z: Any) -> Any:
         return 2 / np.sqrt(np.pi) * np.exp(-z * z)
     if activation in ("sin", "cos"):
         return np.cos(z) if activation == "sin" else -np.sin(z)
+    if activation == "tanh":
+        return 1 - np.tanh(z) ** 2
+    if activation == "sigmoid":
+        return expit(z) * expit(-z)
+    if activation == "gaussian":
+        return -z * np.exp(-z * z / 2)
     return np.where(z > 0, 1.0, slope_below(activation))
 
 

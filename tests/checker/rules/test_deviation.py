@@ -72,6 +72,37 @@ def test_smooth_deviation_is_a_lipschitz_constant(
     assert is_upper(derived.claim.slope, MP.sqrt(CURVATURE_SQUARED[activation] * mp(hadamard) / width))
 
 
+# max |σ'|, max |σ''| of activations whose bounds come from branch and bound, by hand
+ENCLOSED = {
+    "tanh": (MP.mpf(1), 4 / MP.sqrt(27)),
+    "sigmoid": (MP.mpf(1) / 4, 1 / MP.sqrt(108)),
+    "gaussian": (MP.exp(MP.mpf(-1) / 2), MP.mpf(1)),
+    "gelu": (None, MP.sqrt(2 / MP.pi)),
+    "softplus": (MP.mpf(1), MP.mpf(1) / 4),
+}
+
+
+@pytest.mark.parametrize("activation", ENCLOSED)
+def test_bounds_of_other_activations(activation: str) -> None:
+    steepest, bend = ENCLOSED[activation]
+    slope = derive(problem(activation), "smooth_deviation", (hadamard_max("25"),)).claim
+    assert isinstance(slope, JacobianDeviation)
+    assert is_upper(slope.slope, bend / 2, 1e-7)
+    if steepest is not None:
+        height = derive(problem(activation), "jacobian_norm", (inputs_max("4"),)).claim
+        assert isinstance(height, Bound)
+        assert is_upper(height.value, 2 * steepest, 1e-7)
+
+
+@pytest.mark.parametrize(
+    "expression", ["abs(x)", "relu(x)", "tanh(abs(x))", "abs(x)*x/(1+x**2)", "sqrt(abs(x))", "1/x"]
+)
+def test_kinks_and_poles_are_not_smooth(expression: str) -> None:
+    """Where σ'' exists almost everywhere its supremum is no Lipschitz constant of σ'."""
+    about = problem(f"expr({expression})")
+    assert rejection(about, "smooth_deviation", (hadamard_max("4"),)) == "hypothesis"
+
+
 @engines
 @pytest.mark.parametrize("activation", KINKED)
 @pytest.mark.parametrize(
@@ -195,7 +226,7 @@ def climb(ratio: Any, point: Any, change: Any, rounds: int, rng: np.random.Gener
     return best
 
 
-@pytest.mark.parametrize("activation", ["erf", "sin", "cos"])
+@pytest.mark.parametrize("activation", ["erf", "sin", "cos", "tanh", "sigmoid", "gaussian"])
 def test_no_two_points_break_the_lipschitz_constant(activation: str) -> None:
     """Over all of parameter space: two free points, near and far."""
     rng, reached = np.random.default_rng(1), []
@@ -264,7 +295,7 @@ def test_no_flip_breaks_the_deviation(activation: str) -> None:
     assert ratios.max() > 0.9
 
 
-@pytest.mark.parametrize("activation", ["erf", "sin", "relu", "leaky_relu(-3)"])
+@pytest.mark.parametrize("activation", ["erf", "sin", "tanh", "gaussian", "relu", "leaky_relu(-3)"])
 def test_no_point_breaks_the_jacobian_norm(activation: str) -> None:
     rng, reached = np.random.default_rng(3), []
     for n, d, m in SHAPES:
