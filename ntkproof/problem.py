@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -37,6 +38,7 @@ EXPRESSIONS = {
 }
 ACTIVATIONS = ("relu", "leaky_relu", "abs", "identity", "erf", "sin", "cos", *EXPRESSIONS)
 DEFAULT_LEAKY_SLOPE = Fraction(1, 100)
+CONVERTERS: list[Callable[[Any], str]] = []  # from symbolic expressions to text; the text is what counts
 
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,399})(\.[0-9]{1,400})?(e-?(0|[1-9][0-9]{0,2}))?")
 
@@ -236,7 +238,10 @@ class Network:
     input_scale: str = "1"
 
     def __post_init__(self) -> None:
-        name, slope = split_activation(self.activation)
+        text: Any = self.activation
+        for convert in CONVERTERS if hasattr(text, "free_symbols") else ():
+            text = convert(text)
+        name, slope = split_activation(text)
         if slope is not None:
             name = f"{name}({decimal(slope)})"
         object.__setattr__(self, "activation", name)

@@ -123,8 +123,12 @@ def slope(node: Node) -> Fraction:
 
 
 def _rational(node: Node) -> Fraction:
-    """Return the value of a number or a negated number; 0 for any other node."""
-    return -_rational(node.args[0]) if node.op == "neg" else node.value if node.op == "number" else Fraction(0)
+    """Return the value of a number, a negated number or a fraction; 0 for any other node."""
+    if node.op == "neg":
+        return -_rational(node.args[0])
+    if node.op == "/" and _rational(node.args[1]):
+        return _rational(node.args[0]) / _rational(node.args[1])
+    return node.value if node.op == "number" else Fraction(0)
 
 
 def canonical(node: Node) -> str:
