@@ -78,6 +78,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--init", help=f"{', '.join(INITS)} [default: antisymmetric, or the theorem's]."),
         click.option("--width", default="auto", show_default=True, help="Number of hidden neurons, or auto."),
         click.option("--failure-probability", default="0.05", show_default=True, help="Of the initialisation."),
+        click.option("--constant", multiple=True, metavar="NAME=VALUE", help="A constant the literature leaves open."),
         click.option("--flow", is_flag=True, help="Gradient flow (the default)."),
         click.option("--step-size", help="Gradient descent with this step, a decimal."),
     ]
@@ -98,7 +99,15 @@ def read_training(options: dict[str, Any]) -> dict[str, Any]:
         "init": options.pop("init"),
         "step_size": step,
         "failure_probability": options.pop("failure_probability"),
+        "constants": dict(_constant(text) for text in options.pop("constant")),
     }
+
+
+def _constant(text: str) -> tuple[str, str]:
+    name, found, value = text.partition("=")
+    if not found:
+        raise InputError(f"--constant must be NAME=VALUE, not {text!r}")
+    return name, value
 
 
 def read_data(options: dict[str, Any]) -> Dataset:

@@ -43,9 +43,14 @@ def plan_with(movement: str, facts: Facts, failure: float, width: int) -> Plan:
     tau = quarter(facts)
     spectrum = spectrum_failure(facts, width, tau, failure)
     rest = 0.0 if training.init == "antisymmetric" else failure - spectrum
-    hypotheses = [Hypothesis("the probability wanted > that of ‖H_0 - H∞‖ > λ_0/4", spectrum, failure)]
-    args = {"tau": tau, "spectrum_failure": spectrum, "residual_failure": rest}
-    if not hypotheses[0].holds:
+    close = Hypothesis("the probability wanted > that of ‖H_0 - H∞‖ > λ_0/4", spectrum, failure)
+    return in_ball(movement, facts, width, {"tau": tau, "spectrum_failure": spectrum, "residual_failure": rest}, close)
+
+
+def in_ball(movement: str, facts: Facts, width: int, args: dict[str, float], close: Hypothesis) -> Plan:
+    """Return the plan given ``‖H_0 − H∞‖ ≤ λ_0/4``, the hypothesis ``close``."""
+    hypotheses, rest, curvature = [close], args["residual_failure"], facts.network.curvature_squared
+    if not close.holds or curvature is None:
         return Plan(width, movement, args, tuple(hypotheses), nan, nan)
     norm, rho = sqrt(facts.summand), steps.residual(facts, rest) * _SAFETY
     radius = 2 * norm * rho / facts.lambda_0 if movement == "speed" else sqrt(2 / facts.lambda_0) * rho
@@ -78,6 +83,11 @@ def quarter(facts: Facts) -> float:
 def prove(draft: Draft, facts: Facts, plan: Plan, failure: Fraction) -> None:
     """Add the steps of a plan that holds."""
     prove_spectrum(draft, plan)
+    prove_flow(draft, plan)
+
+
+def prove_flow(draft: Draft, plan: Plan) -> None:
+    """Add the steps from the spectrum at initialisation (``sigma``) to the convergence."""
     steps.prove_start(draft, plan)
     draft.derive("deviation", "smooth_deviation", ("hadamard",), weaken=steps.round_deviation)
     args = {"radius": steps.short(plan.args["radius"])}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 
@@ -12,7 +13,7 @@ from ntkproof.checker.rules.rule import Setting
 from ntkproof.problem import Dataset, InputError, Network, Problem, Training, exact
 from ntkproof.prover.certify import DEFAULT_GAP, certify
 from ntkproof.prover.draft import Draft
-from ntkproof.theorems import THEOREMS
+from ntkproof.theorems import CONSTANTS, THEOREMS
 from ntkproof.theorems.facts import Facts, prove_facts
 from ntkproof.theorems.theorem import Plan, least_width
 
@@ -26,6 +27,7 @@ def certify_convergence(
     init: str | None = None,
     step_size: Fraction | float | str | None = None,
     failure_probability: Fraction | float | str = "0.05",
+    constants: Mapping[str, Fraction | float | str] | None = None,
     engine: str = "fast",
     gap: float = DEFAULT_GAP,
     tick: Tick = lambda done, total: None,
@@ -40,6 +42,7 @@ def certify_convergence(
         init: see `Training`; None for that of the theorem, ``antisymmetric`` where it leaves the choice.
         step_size: for gradient descent; None for gradient flow.
         failure_probability: of the random initialisation.
+        constants: values for constants that the literature leaves open; see the theorem ``huang2020``.
         engine, gap, tick: see `ntkproof.certify`.
 
     Raises:
@@ -58,7 +61,7 @@ def certify_convergence(
         raise InputError(f"the theorem {theorem} is about train={train}, not train={network.train}")
     network = replace(network, train=train)
     start = init or str(getattr(THEOREMS[theorem], "INIT", "antisymmetric"))
-    draft, facts = prepare(dataset, network, start, step_size, engine, gap, tick)
+    draft, facts = prepare(dataset, network, start, step_size, engine, gap, tick, constants)
     chosen = choose(theorem, facts, failure, width)
     problem = draft.setting.problem
     training = Training(chosen.width, start, step_size)
@@ -82,8 +85,13 @@ def prepare(
     engine: str,
     gap: float,
     tick: Tick,
+    constants: Mapping[str, Fraction | float | str] | None = None,
 ) -> tuple[Draft, Facts]:
     """Prove what does not depend on the width: bounds on ``λ_min(H∞)`` and the `Facts`."""
+    supplied = {name: exact(value) for name, value in (constants or {}).items()}
+    for name, number in supplied.items():
+        if name not in CONSTANTS or number <= 0:
+            raise InputError(f"the constants are positive numbers for {', '.join(CONSTANTS)}; not {name}={number}")
     lambda_min = certify(dataset, network, engine=engine, gap=gap, tick=tick)
     if lambda_min.conclusion.get("lower") == "0":
         raise InputError("the limit kernel is singular or not shown to be definite: no width is enough")
@@ -92,7 +100,7 @@ def prepare(
     for step in lambda_min.steps[:-1]:
         draft.adopt(step)
     try:
-        return draft, prove_facts(draft)
+        return draft, prove_facts(draft, supplied)
     except Rejection as error:
         raise InputError(f"no theorem applies: {error} (needed {error.needed}, have {error.derived})") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from math import isfinite
@@ -59,6 +60,7 @@ def conditions(
     init: str | None = None,
     step_size: Fraction | float | str | None = None,
     failure_probability: Fraction | float | str = "0.05",
+    constants: Mapping[str, Fraction | float | str] | None = None,
     engine: str = "fast",
     tick: Tick = lambda done, total: None,
 ) -> list[Conditions]:
@@ -67,7 +69,7 @@ def conditions(
     Args:
         dataset: samples with targets.
         network: depth 1; each theorem trains its own layers, so ``network.train`` is ignored.
-        width, init, step_size, failure_probability, engine, tick: see `certify_convergence`.
+        width, init, step_size, failure_probability, constants, engine, tick: see `certify_convergence`.
 
     Raises:
         InputError: unusable data or options.
@@ -84,7 +86,7 @@ def conditions(
         if setting not in facts:
             trained = Network(network.activation, 1, setting[0], network.bias, network.weight_std, network.input_scale)
             try:
-                facts[setting] = prepare(dataset, trained, setting[1], step_size, engine, 1e-6, tick)[1]
+                facts[setting] = prepare(dataset, trained, setting[1], step_size, engine, 1e-6, tick, constants)[1]
             except InputError as error:
                 facts[setting] = error
         found.append(_conditions(name, module, facts[setting], failure, width))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, log2
@@ -35,6 +36,7 @@ class Facts:
         mean_norm, variance: ``√Σ (E σ(w·x_i))²`` and ``Σ Var σ(w·x_i)``.
         frobenius: ``‖K‖_F``.
         norms_squared: the least and the largest ``‖x_i‖²``.
+        constants: of the literature, supplied by the user; a proof that uses one assumes it.
     """
 
     n: int
@@ -48,6 +50,7 @@ class Facts:
     variance: float
     frobenius: float
     norms_squared: tuple[float, float]
+    constants: Mapping[str, Fraction]
 
     @property
     def summand(self) -> float:
@@ -59,7 +62,7 @@ class Facts:
         return width // 2 if self.network.training.init == "antisymmetric" else width
 
 
-def prove_facts(draft: Draft) -> Facts:
+def prove_facts(draft: Draft, constants: Mapping[str, Fraction]) -> Facts:
     """Prove the facts, given a draft that already bounds ``λ_min`` from below by its step ``lower``.
 
     Adds the steps ``inputs norm inverse_form``, for trained hidden weights ``jacobian_norm`` and for C² activations
@@ -90,6 +93,7 @@ def prove_facts(draft: Draft) -> Facts:
         float(variance),
         float(np.linalg.norm(gram)),
         (float(gram.diagonal().min()), float(gram.diagonal().max())),
+        constants,
     )
 
 
