@@ -361,8 +361,8 @@ def _supremum(node: Node, numbers: Any, start: int, tails: list[Tail], order: in
 
 def _box(node: Node, numbers: Any, a: Fraction, b: Fraction, order: int) -> tuple[Fraction, Fraction]:
     """Return an upper bound of ``|f|`` on ``[a, b]`` and a lower bound of ``|f|`` at its centre, f = σ^(order)."""
+    *_, value, derivative = _largest(node, numbers, a, b, order + 1)
     half = (b - a) / 2
     at = jet(node, numbers, seed(numbers, a, b, order + 1, True), 1 if b > 0 else -1)
     low, high = (bound * factorial(order) / half**order for bound in _size(numbers, at[order]))
-    *_, value, derivative = _largest(node, numbers, a, b, order + 1)
     return min(value, high + derivative * half), low
