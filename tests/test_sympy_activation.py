@@ -83,7 +83,7 @@ def test_the_text_means_the_expression(expression: Any) -> None:
     ],
 )
 def test_what_is_refused(expression: Any, message: str) -> None:
-    with pytest.raises(InputError, match=".") as caught:
+    with pytest.raises(InputError) as caught:
         Network(expression)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -78,7 +78,9 @@ def test_growth_bounds_every_sampled_value_and_slope(text: str, engine: str) -> 
     with np.errstate(over="ignore"):
         values, steps = f(points), 1e-5 * np.maximum(abs(points), 0.01)
         slopes = (f(points + steps) - f(points - steps)) / (2 * steps)
-    for bound, sampled in zip(growth(parse(text), Intervals(64) if engine == "reference" else ArbNumbers()), (values, slopes), strict=True):  # fmt: skip
+    for bound, sampled in zip(
+        growth(parse(text), Intervals(64) if engine == "reference" else ArbNumbers()), (values, slopes), strict=True
+    ):
         allowed = float(bound.constant) + float(bound.factor) * abs(points) ** bound.power
         assert (abs(sampled) <= allowed * (1 + 1e-6)).all()
 
@@ -148,7 +150,10 @@ def test_functions_of_tails_hold_the_values(name: str, terms: dict[int, Fraction
         return
     with flint.ctx.workprec(4000):
         for x in (64, 65, 100, 1000):
-            u = sum((flint.arb(flint.fmpq(c.numerator, c.denominator)) * flint.arb(x) ** k for k, c in terms.items()), flint.arb(0))  # fmt: skip
+            u = sum(
+                (flint.arb(flint.fmpq(c.numerator, c.denominator)) * flint.arb(x) ** k for k, c in terms.items()),
+                flint.arb(0),
+            )
             value = TAILS[name](u)
             ends = [numbers.endpoints(c * numbers.rational(Fraction(x) ** k)) for k, c in result.terms.items()]
             low, high = (sum((end[side] for end in ends), Fraction(0)) for side in (0, 1))
