@@ -52,7 +52,7 @@ def test_it_holds_on_real_data(engine: str, name: str, theorem: str) -> None:
         assert Fraction(found.conclusion["rate"]) >= number(found, "lower", "value") / 20
 
 
-@pytest.mark.parametrize("activation", ["sin", "cos"])
+@pytest.mark.parametrize("activation", ["sin", "cos", pytest.param("tanh", marks=pytest.mark.slow)])
 def test_other_bounded_activations(activation: str) -> None:
     found = certificate("wine", "both", activation, "gaussian")
     assert check(found).valid
