@@ -114,10 +114,11 @@ def truth(name: str, derivative: bool, q: Fraction, rho: Fraction, ratio: Fracti
                 return f(root * z) * f(other * z) * (-z * z / 2).exp() / (2 * acb.pi()).sqrt()
 
             return exact_value(acb.integral(integrand, -13, 13, rel_tol=arb(2) ** -90).real)
-        strip = (3 if name in ("sigmoid", "softplus", "silu") else F(3, 2)) / F(float(max(root, 1)))
+        steepest = F(float(root)) * max(1, ratio)
+        strip = (3 if name in ("sigmoid", "softplus", "silu") else F(3, 2)) / max(steepest, 1)
         step = min(F(1, 8), strip / 9)
         if name in ("gelu", "gaussian"):  # entire
-            step = F(1, 2) / F(float((1 + root * root).sqrt()))
+            step = F(3, 10) / F(float((1 + to_arb(steepest) ** 2).sqrt()))
         step = F(round(step * 256), 256) or F(1, 256)
         count = int(F(21, 2) / step)
         h, sine = to_arb(step), to_arb(1 - rho * rho).sqrt()
