@@ -152,6 +152,8 @@ def show(value: Fraction | int, digits: int = 17) -> str:
         return "0"
     value = Fraction(value)
     bits = value.numerator.bit_length() - value.denominator.bit_length()
+    if abs(bits) > 8000:  # the decimal digits would take longer than the proof
+        return f"{'-' if value < 0 else ''}2^{bits}"
     power = bits * 30103 // 100000 - digits
     return f"{round(value / Fraction(10) ** power)}e{power}"
 

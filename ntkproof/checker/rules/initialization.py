@@ -179,15 +179,12 @@ def _linearised_path(setting: Setting, step: Inputs) -> Derived:
 
 
 def _spend(computed: Fraction, stated: Fraction) -> None:
-    """Reject a stated failure probability that is smaller than the computed one, or not below 1."""
+    """Reject a stated failure probability that is not between 0 and 1 or smaller than the computed one."""
+    _open_unit("failure", stated)
     if not computed <= stated:
         raise Rejection(
-            "failure-probability",
-            "the failure probability is larger than stated",
-            str(stated),
-            show(computed, 6),
+            "failure-probability", "the failure probability is larger than stated", show(stated, 6), show(computed, 6)
         )
-    _open_unit("failure", stated)
 
 
 def _open_unit(name: str, x: Fraction) -> None:
