@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from ntkproof.checker.arithmetic import exact, slices
 from ntkproof.checker.arithmetic.fast import ArbNumbers
 from ntkproof.checker.arithmetic.interval import Intervals
+from ntkproof.checker.hermite import MAX_TERMS
 from ntkproof.checker.kernels import enclose_entries
 from ntkproof.problem import Dataset, InputError, Network, Problem
+from ntkproof.prover.expansion import has_expansion
 
 _GUARD = 40
 
@@ -71,17 +73,23 @@ def enclose_gram(
 def _enclosures(problem: Problem, precision: int, engine: str) -> tuple[list[tuple[int, int]], int]:
     """Return (A, ρ) of the lower triangle in units of ``2^-p``, and p: ``precision`` bits below the largest.
 
-    Nearly parallel rows lose bits in every layer, so the working precision is raised while that helps.
+    Nearly parallel rows lose bits in every layer, so the working precision is raised while that helps, and for an
+    activation without a closed form the number of Hermite coefficients.
     """
-    working = precision + _GUARD
+    working, terms = precision + _GUARD, 125
     while True:
-        found, p = _attempt(problem, precision, working, engine)
+        found, p = _attempt(problem, precision, working, engine, terms)
+        if has_expansion(problem) and terms < MAX_TERMS and max(radius for _, radius in found) > 16:
+            terms *= 2
+            continue
         if max(radius for _, radius in found) <= 16 or working > 4 * precision + 512:
             return found, p
         working += precision + _GUARD
 
 
-def _attempt(problem: Problem, precision: int, working: int, engine: str) -> tuple[list[tuple[int, int]], int]:
+def _attempt(
+    problem: Problem, precision: int, working: int, engine: str, terms: int
+) -> tuple[list[tuple[int, int]], int]:
     inputs, exponent = problem.dataset.inputs, problem.dataset.exponent
     found: list[Any] = []
 
@@ -92,7 +100,7 @@ def _attempt(problem: Problem, precision: int, working: int, engine: str) -> tup
     with flint.ctx.workprec(working):
         numbers = ArbNumbers() if engine == "fast" else Intervals(working)
         gram = (slices if engine == "fast" else exact).gram(inputs, exponent)
-        enclose_entries(problem, gram, numbers, keep, lambda done, total: None)
+        enclose_entries(problem, gram, numbers, keep, lambda done, total: None, terms)
         tiny = 4 * (precision + 1100)  # squares of the smallest float64 differ from 0 at this precision
         largest = max(numbers.quantise(found[i * (i + 3) // 2], tiny)[0].bit_length() for i in range(gram.n))
         p = max(precision + 4 + tiny - largest, 0)

@@ -121,8 +121,8 @@ class Smooth:
         self._node = parse(text)
         self._terms = terms
         self.parity = parity(self._node)
-        self._pieces: dict[Fraction, Pieces] = {}
-        self._series: dict[tuple[Fraction, int], list[Series]] = {}
+        self._pieces: dict[tuple[Fraction, int], Pieces] = {}
+        self._series: dict[tuple[Fraction, int, int], list[Series]] = {}
         self._growth: tuple[Growth, Growth] | None = None
 
     def dual(self, cov: Any) -> Any:
@@ -173,14 +173,15 @@ class Smooth:
         return sides
 
     def _pieces_of(self, numbers: Any, reach: Fraction, unit: int) -> Pieces:
-        if reach not in self._pieces:
-            self._pieces[reach] = _pieces(self._node, numbers, reach, unit)
-        return self._pieces[reach]
+        key = reach, unit
+        if key not in self._pieces:
+            self._pieces[key] = _pieces(self._node, numbers, reach, unit)
+        return self._pieces[key]
 
     def _series_of(
         self, numbers: Any, reach: Fraction, pieces: Pieces, scale: int, shift: int, unit: int
     ) -> list[Series]:
-        key = reach, scale
+        key = reach, unit, scale
         if key not in self._series:
             measure = Measure(numbers, pieces, scale, shift, unit)
             coefficients = measure.coefficients(pieces.jumps[:2], self._terms)

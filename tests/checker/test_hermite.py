@@ -29,6 +29,7 @@ from ntkproof.checker.hermite import Series, Side, _power, _reach, _sum
 from ntkproof.checker.rules import RULES
 from ntkproof.checker.rules.rule import Setting
 from ntkproof.datasets import load, prepare
+from ntkproof.gram import enclose_gram
 from ntkproof.problem import Dataset, InputError, Network, Problem
 from ntkproof.prover.certify import certify
 
@@ -440,3 +441,24 @@ def test_odd_and_even_symmetries_make_exact_zeros() -> None:
 def test_rows_too_long_are_refused_in_one_line() -> None:
     with pytest.raises(InputError, match="Hermite coefficients"):
         certify(np.array([[3000.0, 0.0], [3000.0, 1.0], [2999.0, 1.0]]), Network("tanh"))
+
+
+def test_enclosures_of_entries_for_use_outside_a_proof() -> None:
+    for name in ("tanh", "gelu"):
+        middle, radius = enclose_gram(ROWS[:3], Network(name), precision=40)
+        network = Network(name)
+        for i in range(3):
+            for j in range(3):
+                assert abs(middle[i, j] - float_kernel(name, network, "ntk", ROWS[i], ROWS[j])) < radius[i, j] + 1e-9
+        assert radius.max() < 1e-9
+
+
+def test_one_activation_may_be_prepared_at_several_precisions() -> None:
+    sigma, value = activation("tanh", 30), truth("tanh", False, F(1), F(3, 10))
+    for bits in (40, 90, 64, 40):
+        numbers = Intervals(bits)
+        q, c = numbers.rational(1), numbers.rational(F(3, 10))
+        side = sigma.prepare(numbers, q)
+        low, high = numbers.endpoints(sigma.dual(Covariance(numbers, q, c, q, 1 - c * c, side, side)))
+        assert low - TRUTH_ERROR <= value <= high + TRUTH_ERROR
+        assert high - low < F(1, 2 ** (bits - 12))
