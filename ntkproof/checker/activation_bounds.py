@@ -24,7 +24,7 @@ DECAY = 72  # e^u counts as small once u <= -DECAY; more than -LEAST_POWER
 LARGEST_POWER = 256
 FINEST = Fraction(1, 2**30)
 TOLERANCE = 2**30  # branch and bound stops at a relative gap of 1/TOLERANCE
-MAX_BOXES = 20_000
+MAX_BOXES = 2_000
 
 
 # Functions on [X, ∞) --------------------------------------------------------------------------------------------
