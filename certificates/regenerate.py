@@ -10,9 +10,10 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from fractions import Fraction
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,13 @@ from ntkproof.checker.arithmetic import arithmetic
 from ntkproof.checker.claims import EigenvalueBound
 from ntkproof.checker.rules.rule import Setting
 from ntkproof.datasets import load, prepare
-from ntkproof.problem import Dataset, Network
+from ntkproof.problem import Dataset, Network, Problem, Training
 from ntkproof.prover.certify import Draft, certify
 from ntkproof.prover.sphere import certify_sphere
+from ntkproof.theorems import steps
+from ntkproof.theorems.certify import certify_convergence
+from ntkproof.theorems.certify import prepare as prove_facts
+from ntkproof.theorems.theorem import Plan
 
 FOLDER = Path(__file__).parent
 THREE = [[1.0, 2.0], [0.5, -1.0], [3.0, 0.25]]
@@ -63,9 +68,58 @@ class SphereEntry:
         return certify_sphere(self.dimension, self.network, **self.options)
 
 
-def prepared(name: str, rows: int | None = None) -> Callable[[], Dataset]:
+@dataclass(frozen=True)
+class ConvergenceEntry:
+    """A shipped certificate that training converges: its data, the activation, the theorem and the options."""
+
+    name: str
+    data: Callable[[], Dataset]
+    activation: str
+    theorem: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def build(self) -> Certificate:
+        """Return the certificate."""
+        return certify_convergence(self.data(), Network(self.activation), theorem=self.theorem, **self.options)
+
+
+@dataclass(frozen=True)
+class QuarticEntry:
+    """A shipped certificate that gradient flow on ``¼Σ(u_i − y_i)⁴`` converges; erf, hidden weights trained."""
+
+    name: str
+    data: Callable[[], Dataset]
+    width: int
+
+    def build(self) -> Certificate:
+        """Return the certificate: the steps of ``smooth`` up to the deviation, then the rules for other losses."""
+        network, failure = Network("erf", 1, "hidden"), 0.05
+        draft, facts = prove_facts(self.data(), network, "antisymmetric", None, "fast", 1e-6, lambda done, total: None)
+        problem = Problem(draft.setting.problem.dataset, network, "ntk", Training(self.width))
+        draft.setting = Setting(problem, draft.setting.arithmetic, draft.setting.tick)
+        args = {"delta": steps.least_delta(facts, failure, self.width), "spectrum_failure": failure}
+        plan = Plan(self.width, "loss_kantorovich", args, (), nan, nan)
+        steps.prove_spectrum(draft, plan)
+        steps.prove_start(draft, plan)
+        slope = draft.derive("deviation", "smooth_deviation", ("hadamard",), weaken=steps.round_deviation).slope
+        draft.derive("loss", "loss_inequality", ("residual",), {"loss": "quartic"}, weaken=round_loss)
+        sigma = float(draft.proved["sigma"].claim.value) ** 0.5
+        radius = steps.radius_that_spends(sigma, 0.0, float(slope), facts.targets * facts.n**0.25 * (1 + 1e-6))
+        uses, args = ("sigma", "loss", "deviation", "jacobian_norm"), {"radius": steps.short(radius)}
+        draft.derive("convergence", "loss_kantorovich", uses, args, weaken=round_loss)
+        return draft.certificate()
+
+
+def round_loss(claim: Any) -> Any:
+    """Round a claim about a loss outward to about ten digits."""
+    ways = {"constant": False, "gap": True, "rate": False, "radius": True, "kernel_deviation": True}
+    return replace(claim, **{k: steps.rounded(getattr(claim, k), up) for k, up in ways.items() if hasattr(claim, k)})
+
+
+def prepared(name: str, rows: int | None = None, *, targets: bool = False) -> Callable[[], Dataset]:
     """Return a function that loads and prepares a named dataset, all of it or a seeded sample."""
-    return lambda: prepare(load(name), rows=rows, shuffle_seed=0, drop_constant=True, standardize=True, normalize=True)
+    options = {"drop_constant": True, "standardize": True, "normalize": True, "standardize_targets": targets}
+    return lambda: prepare(load(name), rows=rows, shuffle_seed=0, **options)
 
 
 def planted(label: str, rows: list[list[float]]) -> Callable[[], Dataset]:
@@ -163,9 +217,47 @@ def _spheres() -> list[SphereEntry]:
     ]
 
 
-def entries() -> list[Entry | SphereEntry]:
+def _further() -> list[Entry]:
+    wine = prepared("wine", 10)
+    return [
+        Entry("wine50-tanh-hidden-depth1", prepared("wine", 50), Network("tanh", 1, "hidden")),
+        Entry("wine50-gelu-hidden-depth1", prepared("wine", 50), Network("gelu", 1, "hidden")),
+        Entry("wine10-spectrum", wine, Network("erf", 1, "hidden"), {"statement": "spectrum"}),
+        Entry("wine10-condition-number", wine, Network("erf", 1, "hidden"), {"statement": "condition-number"}),
+        Entry("wine10-effective-rank", wine, Network("erf", 1, "hidden"), {"statement": "effective-rank"}),
+        Entry("wine10-a-priori", wine, Network("relu", 1, "hidden"), {"statement": "a-priori"}),
+    ]
+
+
+def _convergence() -> list[ConvergenceEntry | QuarticEntry]:
+    def entry(name: str, rows: int, activation: str, theorem: str, suffix: str = "", **options: Any) -> Any:
+        title = "-".join(filter(None, ("convergence", name, str(rows), activation, theorem, suffix)))
+        return ConvergenceEntry(title, prepared(name, rows, targets=True), activation, theorem, options)
+
+    table = [
+        entry(name, rows, activation, theorem)
+        for name in ("wine", "breast_cancer", "digits")
+        for rows in (10, 20, 50)
+        for activation, theorem in (("erf", "smooth"), ("tanh", "smooth"), ("relu", "relu"))
+    ]
+    others = [entry("wine", 10, "erf", theorem) for theorem in ("bowman2023", "bowman2023-path", "both", "lecture")]
+    return [
+        *table,
+        *others,
+        entry("wine", 10, "relu", "du2019"),
+        entry("wine", 10, "relu", "du2019", "signs", init="signs"),
+        entry("wine", 10, "erf", "smooth", "descent", step_size="0.01"),
+        entry("wine", 10, "relu", "relu-descent", step_size="0.01"),
+        entry("wine", 10, "erf", "smooth", "balanced", init="balanced"),
+        entry("wine", 10, "erf", "smooth", "signs", init="signs"),
+        entry("wine", 10, "relu", "relu", "signs", init="signs"),
+        QuarticEntry("convergence-wine-10-erf-quartic", prepared("wine", 10, targets=True), 40_000),
+    ]
+
+
+def entries() -> list[Entry | SphereEntry | ConvergenceEntry | QuarticEntry]:
     """Return the shipped certificates, small ones first."""
-    return [*_refutations(), *_small(), *_spheres(), *_others(), *_full()]
+    return [*_refutations(), *_small(), *_spheres(), *_others(), *_further(), *_convergence(), *_full()]
 
 
 def main() -> None:
