@@ -454,7 +454,7 @@ def test_enclosures_of_entries_for_use_outside_a_proof() -> None:
 
 
 def test_one_activation_may_be_prepared_at_several_precisions() -> None:
-    sigma, value = activation("tanh", 30), truth("tanh", False, F(1), F(3, 10))
+    sigma, value = activation("tanh", 120), truth("tanh", False, F(1), F(3, 10))
     for bits in (40, 90, 64, 40):
         numbers = Intervals(bits)
         q, c = numbers.rational(1), numbers.rational(F(3, 10))
