@@ -24,6 +24,15 @@ FOLDER = Path(__file__).parent
 THREE, WINE = "three-relu-hidden-depth1", "wine10-relu-hidden-depth1"
 ERF, BOTH, NORM = "wine10-erf-hidden-depth1", "wine10-relu-both-depth1", "three-operator-norm"
 PAIRS, PLANE, IRIS = "pairs-relu-all-depth1", "plane-identity-all-depth2", "iris-relu-all-depth1"
+TRAINED = "convergence-wine-10-"
+DISTANCE, SIGNS, DESCENT, BOWMAN, LECTURE, QUARTIC = (
+    f"{TRAINED}erf-{name}" for name in ("smooth", "smooth-signs", "smooth-descent", "bowman2023", "lecture", "quartic")
+)
+RELU, RELU_DESCENT, DU_SIGNS = (f"{TRAINED}relu-{name}" for name in ("relu", "relu-descent", "du2019-signs"))
+TANH = f"{TRAINED}tanh-smooth"
+SPECTRUM, CONDITION = "wine10-spectrum", "wine10-condition-number"
+RANK, A_PRIORI = "wine10-effective-rank", "wine10-a-priori"
+UNLIKELY, OUTSIDE = "failure-probability", "outside-theorem"
 
 Json = dict[str, Any]
 Edit = Callable[[Json], Any]
@@ -1396,6 +1405,998 @@ def quantity(name: str, value: str) -> Json:
     return {"kind": "bound", "quantity": name, "value": value}
 
 
+# Training of finite width ----------------------------------------------------------------------------------------
+
+FASTER = "training is faster, or moves less, than is proved"
+Lie = tuple[Any, ...]  # name, edit, falsehood and, unless it is malformed, code and step
+
+
+def told(prefix: str, base: str, *lies: Lie) -> list[Forgery]:
+    """Return forgeries of one certificate."""
+    return [Forgery(f"{prefix}-{name}", base, edit, *rest) for name, edit, *rest in lies]
+
+
+def times(path: str, factor: str) -> Edit:
+    """Return an edit that multiplies the decimal at a path."""
+
+    def edit(document: Json) -> None:
+        owner, last = _owner(document, path)
+        owner[last] = decimal(Fraction(owner[last]) * Fraction(factor))
+
+    return edit
+
+
+def concluded(name: str, factor: str) -> Edit:
+    """Return an edit that multiplies a number of the last claim and of the conclusion."""
+
+    def edit(document: Json) -> None:
+        everywhere(name, decimal(Fraction(document["conclusion"]["claim"][name]) * Fraction(factor)))(document)
+
+    return edit
+
+
+def training(**fields: str) -> Edit:
+    """Return an edit of how the network is initialised and trained; ``width`` is concluded too."""
+
+    def edit(document: Json) -> None:
+        document["problem"]["training"] |= fields
+        if "width" in fields:
+            everywhere("width", fields["width"])(document)
+
+    return edit
+
+
+def targets(change: Callable[[list[float]], list[float]]) -> Edit:
+    """Return an edit of the targets."""
+
+    def edit(document: Json) -> None:
+        data = content(document["problem"]["dataset"]["targets"])
+        values = change(list(struct.unpack(f"<{len(data) // 8}d", data)))
+        document["problem"]["dataset"]["targets"] = stored(
+            struct.pack(f"<{len(values)}d", *values), "float64", len(values)
+        )
+
+    return edit
+
+
+def rule(name: str, value: str, **args: Any) -> Edit:
+    """Return an edit that says another rule, with other arguments."""
+    return both(put(f"@{name}.rule", value), put(f"@{name}.args", args))
+
+
+def borrow(source: str, before: str, *names: str) -> Edit:
+    """Return an edit that copies steps of another certificate to before a step."""
+
+    def edit(document: Json) -> None:
+        other = json.loads((FOLDER.parent / (source + SUFFIX)).read_text())
+        for name in names:
+            add_step(before, step(other, name))(document)
+
+    return edit
+
+
+def without(name: str) -> Edit:
+    """Return an edit that removes a step."""
+
+    def edit(document: Json) -> None:
+        document["steps"] = [each for each in document["steps"] if each["id"] != name]
+
+    return edit
+
+
+def rename(old: str, new: str) -> Edit:
+    """Return an edit that renames a step wherever it is used."""
+
+    def edit(document: Json) -> None:
+        for each in document["steps"]:
+            each["id"] = new if each["id"] == old else each["id"]
+            each["uses"] = [new if name == old else name for name in each["uses"]]
+
+    return edit
+
+
+def conclude(name: str, claim: Json | None = None) -> Edit:
+    """Return an edit that concludes a step, by its own claim unless told another."""
+
+    def edit(document: Json) -> None:
+        document["conclusion"] = {"step": name, "claim": claim or step(document, name)["claim"]}
+
+    return edit
+
+
+def _sharper() -> list[Forgery]:
+    """Every rule that concludes a convergence, claimed a little sharper than it is."""
+    ways = {"rate": "1.00001", "failure": "0.99999", "radius": "0.99999", "kernel_deviation": "0.99999"}
+    found = []
+    for base in (DISTANCE, SIGNS, DESCENT, RELU_DESCENT, BOWMAN, LECTURE, QUARTIC):
+        last = "mean_loss" if base == LECTURE else "convergence"
+        short = base.removeprefix(TRAINED)
+        found += told(
+            short,
+            base,
+            *((f"{name}", concluded(name, factor), FASTER, "claim-not-derived", last) for name, factor in ways.items()),
+            ("other-width", everywhere("width", "2"), "a network of two neurons", "claim-differs", last),
+            (
+                "conclusion-rate",
+                times("conclusion.claim.rate", "2"),
+                "the conclusion is stronger than its step",
+                "claim-not-derived",
+                "",
+            ),
+        )
+    return found
+
+
+def _spectrum_at_start() -> list[Forgery]:
+    luck = "a random event is more likely than is proved"
+    chernoff = told(
+        "chernoff",
+        DISTANCE,
+        (
+            "delta",
+            both(put("@loewner.args.delta", "0.2"), put("@loewner.claim.value", "0.8")),
+            luck,
+            UNLIKELY,
+            "loewner",
+        ),
+        ("delta-zero", put("@loewner.args.delta", "0"), luck, "bad-argument", "loewner"),
+        ("delta-one", put("@loewner.args.delta", "1"), luck, "bad-argument", "loewner"),
+        ("delta-negative", put("@loewner.args.delta", "-0.5"), luck, "bad-argument", "loewner"),
+        ("failure", put("@loewner.args.failure", "0.049"), luck, UNLIKELY, "loewner"),
+        ("failure-zero", put("@loewner.args.failure", "0"), luck, "bad-argument", "loewner"),
+        ("failure-negative", put("@loewner.args.failure", "-0.05"), luck, "bad-argument", "loewner"),
+        ("failure-above-1", put("@loewner.args.failure", "1.5"), luck, "bad-argument", "loewner"),
+        ("claim", times("@loewner.claim.value", "1.00001"), luck, "claim-not-derived", "loewner"),
+        ("upper-bound", put("@loewner.uses", ["upper", "norm"]), "λ_min is its upper bound", "bad-premises", "loewner"),
+        ("premises-swapped", put("@loewner.uses", ["norm", "lower"]), luck, "bad-premises", "loewner"),
+        ("sigma", times("@sigma.claim.value", "1.00001"), luck, "claim-not-derived", "sigma"),
+        ("quantity", put("@sigma.claim.quantity", "jacobian_norm"), "bounds are of anything", "claim-differs", "sigma"),
+        ("inverse-form", times("@inverse_form.claim.value", "0.9999"), FASTER, "claim-not-derived", "inverse_form"),
+        ("inverse-form-scale", add("@inverse_form.args.scale", 1), FASTER, "claim-not-derived", "inverse_form"),
+        (
+            "inverse-form-short",
+            integers("@inverse_form.witness.solution", [1] * 9),
+            FASTER,
+            "bad-witness",
+            "inverse_form",
+        ),
+        (
+            "inverse-form-zero",
+            integers("@inverse_form.witness.solution", [0] * 10),
+            FASTER,
+            "claim-not-derived",
+            "inverse_form",
+        ),
+        ("path", times("@path.claim.value", "0.99999"), FASTER, "claim-not-derived", "path"),
+        ("jacobian-norm", times("@jacobian_norm.claim.value", "0.99999"), FASTER, "claim-not-derived", "jacobian_norm"),
+        (
+            "jacobian-initial",
+            put("@jacobian_norm.claim.quantity", "initial_jacobian_norm"),
+            FASTER,
+            "claim-differs",
+            "jacobian_norm",
+        ),
+    )
+    hoeffding = told(
+        "hoeffding",
+        BOWMAN,
+        (
+            "tau",
+            both(times("@distance.args.tau", "0.01"), times("@distance.claim.value", "0.01")),
+            luck,
+            UNLIKELY,
+            "distance",
+        ),
+        ("tau-zero", put("@distance.args.tau", "0"), luck, "bad-argument", "distance"),
+        (
+            "tau-negative",
+            put("@distance.args.tau", "-0.0056"),
+            "a deviation of negative norm",
+            "bad-argument",
+            "distance",
+        ),
+        (
+            "failure",
+            both(times("@distance.args.tau", "0.05"), put("@distance.args.failure", "1e-40")),
+            luck,
+            UNLIKELY,
+            "distance",
+        ),
+        ("claim", times("@distance.claim.value", "0.99999"), luck, "claim-not-derived", "distance"),
+        ("weyl", times("@sigma.claim.value", "1.00001"), luck, "claim-not-derived", "sigma"),
+        ("weyl-as-loewner", rule("sigma", "loewner_spectrum"), luck, "bad-premises", "sigma"),
+    )
+    return chernoff + hoeffding
+
+
+def _start() -> list[Forgery]:
+    luck, event = "a random start is nearer to the targets than is proved", "the start is not random"
+    signs = told(
+        "start",
+        SIGNS,
+        ("residual", times("@residual.claim.value", "0.99999"), luck, "claim-not-derived", "residual"),
+        ("failure", put("@residual.args.failure", "0.0226"), luck, "claim-not-derived", "convergence"),
+        ("failure-zero", put("@residual.args.failure", "0"), event, "bad-argument", "residual"),
+        ("failure-one", put("@residual.args.failure", "1"), event, "bad-argument", "residual"),
+        ("signs-failure-zero", put("@residual.args.signs_failure", "0"), event, "bad-argument", "residual"),
+        ("signs-failure-negative", put("@residual.args.signs_failure", "-0.02"), event, "bad-argument", "residual"),
+        ("norm-lower", put("@residual.uses", ["lower"]), luck, "bad-premises", "residual"),
+        ("claimed-antisymmetric", training(init="antisymmetric"), event, UNLIKELY, "loewner"),
+        ("claimed-gaussian", training(init="gaussian"), "other output weights", OUTSIDE, "jacobian_norm"),
+        ("claimed-balanced", training(init="balanced"), "random signs balance", "bad-argument", "residual"),
+        (
+            "targets-doubled",
+            both(without("inverse_form"), targets(lambda y: [2 * t for t in y])),
+            luck,
+            "claim-not-derived",
+            "residual",
+        ),
+    )
+    antisymmetric = told(
+        "start-antisymmetric",
+        DISTANCE,
+        ("claimed-signs", training(init="signs"), "a random network starts at 0", OUTSIDE, "path"),
+        ("claimed-balanced", training(init="balanced"), "a random network starts at 0", OUTSIDE, "path"),
+        ("init-unknown", training(init="zeros"), "another start"),
+        (
+            "targets-doubled",
+            targets(lambda y: [2 * t for t in y]),
+            "a witness for other targets",
+            "claim-not-derived",
+            "inverse_form",
+        ),
+        (
+            "targets-swapped",
+            targets(lambda y: y[::-1]),
+            "a witness for other targets",
+            "claim-not-derived",
+            "inverse_form",
+        ),
+        ("targets-dropped", drop("problem.dataset.targets"), "training without targets"),
+        ("targets-nan", targets(lambda y: [float("nan"), *y[1:]]), "training towards NaN"),
+        ("targets-short", targets(lambda y: y[1:]), "nine targets for ten samples"),
+    )
+    markov = told(
+        "markov",
+        DU_SIGNS,
+        ("residual", times("@residual.claim.value", "0.99999"), luck, "claim-not-derived", "residual"),
+        ("failure-zero", put("@residual.args.failure", "0"), luck, "bad-argument", "residual"),
+        ("failure-above-1", put("@residual.args.failure", "1.5"), luck, "bad-argument", "residual"),
+        (
+            "claimed-antisymmetric",
+            both(training(init="antisymmetric"), times("@distance.args.failure", "100")),
+            event,
+            OUTSIDE,
+            "residual",
+        ),
+    )
+    gaussian = told(
+        "gaussian",
+        LECTURE,
+        ("residual", times("@residual.claim.value", "0.99999"), luck, "claim-not-derived", "residual"),
+        ("energy-zero", put("@residual.args.energy_failure", "0"), luck, "bad-argument", "residual"),
+        ("failure-above-1", put("@residual.args.failure", "1.5"), luck, "bad-argument", "residual"),
+        ("weights", times("@weights.claim.value", "0.99999"), luck, "claim-not-derived", "weights"),
+        ("weights-failure-zero", put("@weights.args.failure", "0"), luck, "bad-argument", "weights"),
+        ("claimed-signs", training(init="signs"), event, OUTSIDE, "loewner"),
+        ("claimed-hidden", network(train="hidden"), "one trained layer is two", "claim-not-derived", "lower"),
+        ("cut-zero", put("@loewner.args.cut", "0"), luck, "bad-argument", "loewner"),
+        ("cut-negative", put("@loewner.args.cut", "-3.5"), luck, "bad-argument", "loewner"),
+        ("cut-small", put("@loewner.args.cut", "0.5"), luck, "hypothesis", "loewner"),
+        ("cut-smaller", put("@loewner.args.cut", "3"), luck, "claim-not-derived", "loewner"),
+        (
+            "delta",
+            both(times("@loewner.args.delta", "0.9"), put("@loewner.claim.value", "0.9470")),
+            luck,
+            UNLIKELY,
+            "loewner",
+        ),
+        ("failure", times("@loewner.args.failure", "0.9"), luck, UNLIKELY, "loewner"),
+        ("loewner", times("@loewner.claim.value", "1.00001"), luck, "claim-not-derived", "loewner"),
+        ("deviation", times("@deviation.claim.slope", "0.99999"), FASTER, "claim-not-derived", "deviation"),
+        ("deviation-lipschitz", put("@deviation.claim.lipschitz", "yes"), FASTER, "claim-differs", "deviation"),
+        ("jacobian", times("@jacobian_norm.claim.value", "0.99999"), FASTER, "claim-not-derived", "jacobian_norm"),
+        (
+            "jacobian-everywhere",
+            put("@jacobian_norm.claim.quantity", "jacobian_norm"),
+            FASTER,
+            "claim-differs",
+            "jacobian_norm",
+        ),
+    )
+    return signs + antisymmetric + markov + gaussian
+
+
+def _movement() -> list[Forgery]:
+    ball = "the Jacobian moves less than is proved"
+    smooth = told(
+        "smooth",
+        DISTANCE,
+        ("slope", times("@deviation.claim.slope", "0.99999"), ball, "claim-not-derived", "deviation"),
+        ("slope-zero", put("@deviation.claim.slope", "0"), ball, "claim-not-derived", "deviation"),
+        ("offset-negative", put("@deviation.claim.offset", "-0.01"), ball, "claim-not-derived", "deviation"),
+        ("hadamard-of-inputs", put("@deviation.uses", ["norm"]), ball, "bad-premises", "deviation"),
+        ("hadamard", times("@hadamard.claim.value", "0.99999"), ball, "claim-not-derived", "hadamard"),
+        ("hadamard-radius", put("@inputs_squared.claim.radius", -1), ball, "claim-not-derived", "inputs_squared"),
+        (
+            "as-flips",
+            both(rule("deviation", "flip_deviation", tau="1", failure="0.01"), put("@deviation.uses", ["norm"])),
+            ball,
+            "hypothesis",
+            "deviation",
+        ),
+    )
+    relu = told(
+        "flips",
+        RELU,
+        ("as-smooth", _relu_as_smooth, "ReLU has a second derivative", "hypothesis", "deviation"),
+        ("tau-zero", put("@deviation.args.tau", "0"), ball, "bad-argument", "deviation"),
+        ("tau-negative", put("@deviation.args.tau", "-1"), ball, "bad-argument", "deviation"),
+        ("tau-larger", times("@deviation.args.tau", "2"), ball, "claim-not-derived", "deviation"),
+        ("tau-smaller", times("@deviation.args.tau", "0.5"), ball, "claim-not-derived", "deviation"),
+        ("failure-zero", put("@deviation.args.failure", "0"), ball, "bad-argument", "deviation"),
+        ("failure-above-1", put("@deviation.args.failure", "2"), ball, "bad-argument", "deviation"),
+        (
+            "failure",
+            both(put("@deviation.args.failure", "0.001"), everywhere("failure", "0.016")),
+            ball,
+            "claim-not-derived",
+            "deviation",
+        ),
+        ("offset", times("@deviation.claim.offset", "0.99999"), ball, "claim-not-derived", "deviation"),
+        ("slope", times("@deviation.claim.slope", "0.99999"), ball, "claim-not-derived", "deviation"),
+        (
+            "claimed-lipschitz",
+            put("@deviation.claim.lipschitz", "yes"),
+            "ReLU has a Lipschitz derivative",
+            "claim-differs",
+            "deviation",
+        ),
+        (
+            "claimed-path",
+            put("@deviation.claim.lipschitz", "path"),
+            "two points of a path flip alike",
+            "claim-differs",
+            "deviation",
+        ),
+        ("distance", _relu_distance, "ReLU has a Lipschitz derivative", "hypothesis", "convergence"),
+    )
+    path = told(
+        "path",
+        RELU_DESCENT,
+        (
+            "without",
+            rule("deviation", "flip_deviation", tau="0.006816909054", failure="0.0495"),
+            ball,
+            "claim-differs",
+            "deviation",
+        ),
+        ("stated-no", put("@deviation.claim.lipschitz", "no"), ball, "hypothesis", "convergence"),
+        ("claimed-lipschitz", put("@deviation.claim.lipschitz", "yes"), ball, "claim-differs", "deviation"),
+        ("offset", times("@deviation.claim.offset", "0.99999"), ball, "claim-not-derived", "deviation"),
+        ("tau-zero", put("@deviation.args.tau", "0"), ball, "bad-argument", "deviation"),
+        ("radius", put("@convergence.args.radius", "20"), ball, "hypothesis", "convergence"),
+        ("radius-zero", put("@convergence.args.radius", "0"), ball, "bad-argument", "convergence"),
+        ("radius-negative", put("@convergence.args.radius", "-26"), ball, "bad-argument", "convergence"),
+        ("radius-huge", put("@convergence.args.radius", "1e9"), ball, "hypothesis", "convergence"),
+        (
+            "as-descent",
+            rule("convergence", "descent", radius="26.01912922"),
+            "ReLU has a Lipschitz derivative",
+            "hypothesis",
+            "convergence",
+        ),
+        ("step-1", training(step_size="1"), "any step will do", "hypothesis", "convergence"),
+        (
+            "step-removed",
+            drop("problem.training.step_size"),
+            "gradient flow is gradient descent",
+            OUTSIDE,
+            "convergence",
+        ),
+    )
+    return smooth + relu + path
+
+
+def _relu_as_smooth(document: Json) -> None:
+    borrow(DISTANCE, "deviation", "inputs_squared", "hadamard")(document)
+    rule("deviation", "smooth_deviation")(document)
+    step(document, "deviation")["uses"] = ["hadamard"]
+
+
+def _relu_distance(document: Json) -> None:
+    add_step(
+        "residual", new_step("path", "linearised_path", ["loewner", "inverse_form"], quantity("linearised_path", "18"))
+    )(document)
+    rule("convergence", "distance", share="0.3")(document)
+    step(document, "convergence")["uses"][1] = "path"
+
+
+def _master_theorem() -> list[Forgery]:
+    ball, jump = "the trajectory stays in a smaller ball", "gradient descent is gradient flow"
+    kantorovich = told(
+        "kantorovich",
+        SIGNS,
+        ("radius", put("@convergence.args.radius", "53"), ball, "hypothesis", "convergence"),
+        ("radius-zero", put("@convergence.args.radius", "0"), ball, "bad-argument", "convergence"),
+        ("radius-negative", put("@convergence.args.radius", "-54"), ball, "bad-argument", "convergence"),
+        ("radius-huge", put("@convergence.args.radius", "1e9"), ball, "hypothesis", "convergence"),
+        ("radius-missing", put("@convergence.args", {}), ball, "missing-argument", "convergence"),
+        (
+            "residual-dropped",
+            put("@convergence.uses", ["sigma", "deviation", "jacobian_norm"]),
+            ball,
+            "bad-premises",
+            "convergence",
+        ),
+        (
+            "residual-is-norm",
+            put("@convergence.uses", ["sigma", "jacobian_norm", "deviation", "jacobian_norm"]),
+            ball,
+            "bad-premises",
+            "convergence",
+        ),
+        (
+            "sigma-is-loewner",
+            put("@convergence.uses", ["loewner", "residual", "deviation", "jacobian_norm"]),
+            ball,
+            "bad-premises",
+            "convergence",
+        ),
+        ("deviation-dropped", without("deviation"), ball, "unknown-premise", "convergence"),
+        ("sigma-zero", put("@sigma.claim.value", "0"), ball, "hypothesis", "convergence"),
+        ("as-distance", rule("convergence", "distance", share="0.3"), ball, "bad-premises", "convergence"),
+        ("as-descent", rule("convergence", "descent", radius="54.01410839"), jump, OUTSIDE, "convergence"),
+        ("as-descent-claim", everywhere("dynamics", "descent"), jump, "claim-differs", "convergence"),
+        ("as-mean-flow", everywhere("dynamics", "mean_flow"), "another loss", "claim-differs", "convergence"),
+        (
+            "dynamics-unknown",
+            everywhere("dynamics", "sgd"),
+            "stochastic gradients do the same",
+            "bad-claim",
+            "convergence",
+        ),
+        ("step-added", training(step_size="0.01"), jump, OUTSIDE, "convergence"),
+        ("width-halved", training(width="24130"), "half the network does", UNLIKELY, "loewner"),
+        ("width-minus-1", training(width="48259"), "one neuron less does", UNLIKELY, "loewner"),
+    )
+    distance = told(
+        "distance",
+        DISTANCE,
+        ("share", put("@convergence.args.share", "0.31"), ball, "hypothesis", "convergence"),
+        ("share-zero", put("@convergence.args.share", "0"), ball, "bad-argument", "convergence"),
+        ("share-one", put("@convergence.args.share", "1"), ball, "bad-argument", "convergence"),
+        ("share-negative", put("@convergence.args.share", "-0.3"), ball, "bad-argument", "convergence"),
+        ("share-tiny", put("@convergence.args.share", "1e-300"), ball, "no-enclosure", "convergence"),
+        ("as-kantorovich", rule("convergence", "kantorovich", radius="12.5"), ball, "bad-premises", "convergence"),
+        ("step-added", training(step_size="0.01"), jump, OUTSIDE, "convergence"),
+        ("width-halved", training(width="3420"), "half the network does", UNLIKELY, "loewner"),
+        ("width-minus-2", training(width="6838"), "two neurons less do", UNLIKELY, "loewner"),
+        ("width-odd", training(width="6841"), "an odd number of neurons comes in pairs"),
+        ("width-zero", training(width="0"), "a network without neurons"),
+        ("width-negative", training(width="-6840"), "a network of fewer neurons than none"),
+        ("width-fraction", training(width="6840.5"), "half a neuron"),
+        ("width-infinite", training(width="inf"), "the infinite network is a finite one"),
+        ("training-dropped", drop("problem.training"), "a width that is not stated", OUTSIDE, "jacobian_norm"),
+        ("training-field", put("problem.training.batch_size", "1"), "stochastic gradients do the same"),
+        ("bias", network(bias="0.1"), "the theorem allows a bias", "claim-not-derived", "upper"),
+    )
+    descent = told(
+        "descent",
+        DESCENT,
+        (
+            "step-removed",
+            drop("problem.training.step_size"),
+            "gradient flow is gradient descent",
+            OUTSIDE,
+            "convergence",
+        ),
+        ("step-doubled", training(step_size="0.02"), "twice the step does", "hypothesis", "convergence"),
+        ("step-huge", training(step_size="100"), "any step does", "hypothesis", "convergence"),
+        ("step-zero", training(step_size="0"), "no step does"),
+        ("step-negative", training(step_size="-0.01"), "uphill is downhill"),
+        ("step-float", put("problem.training.step_size", "1e-2"), "two texts are one step"),
+        ("as-kantorovich", rule("convergence", "kantorovich", radius="21.17702838"), jump, OUTSIDE, "convergence"),
+        ("as-flow", everywhere("dynamics", "flow"), jump, "claim-differs", "convergence"),
+        ("radius-negative", put("@convergence.args.radius", "-21"), ball, "bad-argument", "convergence"),
+        ("radius", put("@convergence.args.radius", "20"), ball, "hypothesis", "convergence"),
+        (
+            "initial-norm",
+            put("@convergence.uses", ["sigma", "residual", "deviation", "residual"]),
+            ball,
+            "bad-premises",
+            "convergence",
+        ),
+    )
+    return kantorovich + distance + descent
+
+
+def _events() -> list[Forgery]:
+    sure = "what holds with some probability holds"
+    interval = {"kind": "lambda_min", "lower": "0.1103", "upper": "0.1219"}
+    flow = both(everywhere("dynamics", "flow"), everywhere("rate", "0.0774114116"))
+    return [
+        *told(
+            "event",
+            SIGNS,
+            ("lambda-min", conclude("sigma", interval), sure, "bad-conclusion", ""),
+            ("bound", conclude("sigma"), sure, "bad-conclusion", ""),
+            ("deviation", conclude("deviation"), sure, "bad-conclusion", ""),
+            (
+                "lambda-min-of-start",
+                _lambda_min_of_start,
+                "λ_min at the start is that of the limit",
+                "bad-premises",
+                "lambda_min",
+            ),
+            (
+                "collision",
+                rename("residual", "loewner"),
+                "two events of one name are one",
+                "duplicate-step",
+                "loewner",
+            ),
+            (
+                "forgotten",
+                everywhere("failure", "0.004999999999"),
+                "only one event counts",
+                "claim-not-derived",
+                "convergence",
+            ),
+            ("twice", _second_event, "the rarer of two events counts", "claim-not-derived", "convergence"),
+            ("certain", everywhere("failure", "0"), sure, "claim-not-derived", "convergence"),
+            ("negative", everywhere("failure", "-1"), sure, "claim-not-derived", "convergence"),
+            (
+                "vacuous",
+                both(put("@loewner.args.failure", "0.98"), everywhere("failure", "0.999")),
+                "an event of probability 0",
+                UNLIKELY,
+                "convergence",
+            ),
+        ),
+        *told(
+            "induction",
+            BOWMAN,
+            ("trajectory", conclude("trajectory"), sure, "bad-conclusion", ""),
+            ("forgotten", everywhere("failure", "0"), "no event counts", "claim-not-derived", "convergence"),
+        ),
+        *told(
+            "mean-loss",
+            LECTURE,
+            ("flow", flow, "the mean loss is the sum", "claim-differs", "mean_loss"),
+            (
+                "rate-kept",
+                everywhere("rate", "0.0774114116"),
+                "the mean loss is as fast as the sum",
+                "claim-not-derived",
+                "mean_loss",
+            ),
+            ("twice", _mean_twice, "the mean of a mean", "bad-premises", "again"),
+            (
+                "forgotten",
+                everywhere("failure", "0.001"),
+                "a premise's events do not count",
+                "claim-not-derived",
+                "mean_loss",
+            ),
+        ),
+        *told(
+            "mean-loss",
+            DESCENT,
+            ("of-descent", _mean_of_descent, "descent on the mean is flow", "bad-premises", "mean_loss"),
+        ),
+    ]
+
+
+def _lambda_min_of_start(document: Json) -> None:
+    claim = {"kind": "lambda_min", "lower": "0.11", "upper": "0.1219"}
+    document["steps"].append(new_step("lambda_min", "lambda_min", ["sigma", "upper"], claim))
+    conclude("lambda_min")(document)
+
+
+def _second_event(document: Json) -> None:
+    """A rarer event of the same kind is shown beside the one that is used."""
+    rare = {"args": {"delta": "0.2", "failure": "0.000000001"}, "claim": quantity("loewner", "0.8")}
+    add_step("sigma", {**step(document, "loewner"), "id": "again", **rare})(document)
+    everywhere("failure", "0.045000000001")(document)
+
+
+def _mean_twice(document: Json) -> None:
+    document["steps"].append({**step(document, "mean_loss"), "id": "again", "uses": ["mean_loss"]})
+    conclude("again")(document)
+
+
+def _mean_of_descent(document: Json) -> None:
+    claim = {**document["conclusion"]["claim"], "dynamics": "mean_flow"}
+    document["steps"].append(new_step("mean_loss", "mean_loss", ["convergence"], claim))
+    conclude("mean_loss")(document)
+
+
+def _induction() -> list[Forgery]:
+    ball = "the kernel moves less than is proved"
+    smooth = told(
+        "stability",
+        BOWMAN,
+        ("radius-zero", put("@stability.args.radius", "0"), ball, "bad-argument", "stability"),
+        ("radius-negative", put("@stability.args.radius", "-97"), ball, "bad-argument", "stability"),
+        ("radius-claim", times("@stability.claim.radius", "1.00001"), ball, "claim-not-derived", "stability"),
+        ("deviation", times("@stability.claim.deviation", "0.99999"), ball, "claim-not-derived", "stability"),
+        (
+            "ball",
+            put("@stability.claim.ball", "neurons"),
+            "every neuron has a ball of that radius",
+            "claim-differs",
+            "stability",
+        ),
+        ("norm", put("@stability.uses", ["deviation", "residual"]), ball, "bad-premises", "stability"),
+        (
+            "radius-small",
+            both(put("@stability.args.radius", "70"), put("@stability.claim.radius", "70")),
+            "the flow stays in a smaller ball",
+            "hypothesis",
+            "trajectory",
+        ),
+        ("movement", put("@trajectory.args.movement", "teleport"), "another movement", "bad-argument", "trajectory"),
+        ("trajectory", times("@trajectory.claim.lambda_min", "1.00001"), FASTER, "claim-not-derived", "trajectory"),
+        (
+            "trajectory-deviation",
+            times("@trajectory.claim.deviation", "0.99999"),
+            FASTER,
+            "claim-not-derived",
+            "trajectory",
+        ),
+        (
+            "sigma-small",
+            put("@sigma.claim.value", "0.01"),
+            "a negative eigenvalue drives the flow",
+            "hypothesis",
+            "trajectory",
+        ),
+        ("step-added", training(step_size="0.01"), "gradient descent is gradient flow", OUTSIDE, "trajectory"),
+        (
+            "trajectory-negative",
+            put("@trajectory.claim.lambda_min", "-1"),
+            "growth is decay",
+            "bad-premises",
+            "convergence",
+        ),
+        ("width-halved", training(width="524282774"), "half the network does", "claim-not-derived", "deviation"),
+    )
+    flips = told(
+        "markov-flips",
+        DU_SIGNS,
+        ("radius-zero", put("@stability.args.radius", "0"), ball, "bad-argument", "stability"),
+        ("radius-negative", put("@stability.args.radius", "-1"), ball, "bad-argument", "stability"),
+        ("failure-zero", put("@stability.args.failure", "0"), ball, "bad-argument", "stability"),
+        ("failure-one", put("@stability.args.failure", "1"), ball, "bad-argument", "stability"),
+        ("failure", put("@stability.args.failure", "0.03"), ball, "claim-not-derived", "stability"),
+        ("deviation", times("@stability.claim.deviation", "0.99999"), ball, "claim-not-derived", "stability"),
+        (
+            "ball",
+            put("@stability.claim.ball", "parameters"),
+            "a ball of neurons is one of parameters",
+            "claim-differs",
+            "stability",
+        ),
+        (
+            "norm",
+            put("@trajectory.uses", ["sigma", "stability", "jacobian_norm", "residual"]),
+            ball,
+            "bad-premises",
+            "trajectory",
+        ),
+        ("neuron-norm", times("@neuron_norm.claim.value", "0.99999"), ball, "claim-not-derived", "neuron_norm"),
+        (
+            "width-halved",
+            training(width="1855507395529984"),
+            "half the network does",
+            "claim-not-derived",
+            "neuron_norm",
+        ),
+    )
+    other = [
+        Forgery(
+            "markov-flips-not-normalised", THREE, _flips_alone(), "the inputs have norm 1", "hypothesis", "stability"
+        ),
+        Forgery(
+            "neuron-norm-not-normalised", THREE, _neuron_norm_alone, "the inputs have norm 1", "hypothesis", "norm"
+        ),
+        Forgery(
+            "markov-flips-leaky",
+            DU_SIGNS,
+            both(_flips_alone(), network(activation="leaky_relu(0.5)")),
+            "leaky ReLU is ReLU",
+            "hypothesis",
+            "stability",
+        ),
+        Forgery(
+            "markov-flips-erf",
+            DU_SIGNS,
+            both(_flips_alone(), network(activation="erf")),
+            "erf is ReLU",
+            "hypothesis",
+            "stability",
+        ),
+    ]
+    return smooth + flips + other
+
+
+def _flips_alone() -> Edit:
+    claim = {"kind": "kernel_stability", "ball": "neurons", "radius": "0.001", "deviation": "1"}
+    return _alone(new_step("stability", "markov_flips", [], claim, {"radius": "0.001", "failure": "0.05"}))
+
+
+def _neuron_norm_alone(document: Json) -> None:
+    _alone(new_step("norm", "neuron_jacobian_norm", [], quantity("neuron_jacobian_norm", "1")))(document)
+
+
+def _alone(only: Json) -> Edit:
+    """Return an edit that leaves one step, about a network of 1000 neurons, in place of the proof."""
+
+    def edit(document: Json) -> None:
+        n = document["problem"]["dataset"]["inputs"]["shape"][0]
+        document["problem"]["dataset"].setdefault("targets", stored(struct.pack(f"<{n}d", *range(n)), "float64", n))
+        document["problem"]["training"] = {"width": "1000", "init": "signs"}
+        document["steps"] = [only]
+        conclude(only["id"])(document)
+
+    return edit
+
+
+def _losses() -> list[Forgery]:
+    loss = "another loss is as easy"
+    return told(
+        "loss",
+        QUARTIC,
+        ("constant", times("@loss.claim.constant", "1.00001"), loss, "claim-not-derived", "loss"),
+        ("gap", times("@loss.claim.gap", "0.99999"), loss, "claim-not-derived", "loss"),
+        ("exponent", put("@loss.claim.exponent", "0.5"), loss, "claim-differs", "loss"),
+        ("claimed-squared", put("@loss.claim.loss", "squared"), loss, "claim-differs", "loss"),
+        ("claimed-custom", put("@loss.claim.loss", "custom"), loss, "claim-differs", "loss"),
+        ("custom", put("@loss.args.loss", "custom"), loss, "bad-argument", "loss"),
+        ("residual", times("@residual.claim.value", "0.99999"), loss, "claim-not-derived", "residual"),
+        ("conclusion-squared", everywhere("loss", "squared"), loss, "claim-differs", "convergence"),
+        (
+            "conclusion-exponent",
+            everywhere("exponent", "0.5"),
+            "polynomial decay is exponential",
+            "claim-differs",
+            "convergence",
+        ),
+        (
+            "as-convergence",
+            _quartic_as_squared,
+            "convergence of one loss is that of another",
+            "bad-premises",
+            "convergence",
+        ),
+        ("radius-zero", put("@convergence.args.radius", "0"), loss, "bad-argument", "convergence"),
+        ("radius-negative", put("@convergence.args.radius", "-22"), loss, "bad-argument", "convergence"),
+        ("radius", put("@convergence.args.radius", "10"), loss, "hypothesis", "convergence"),
+        ("step-added", training(step_size="0.01"), "gradient descent is gradient flow", OUTSIDE, "convergence"),
+        ("width-halved", training(width="20000"), "half the network does", UNLIKELY, "loewner"),
+        (
+            "assumed-exponent-1",
+            _assumed_loss(exponent="1", constant="1", gap="1"),
+            "the path is finite for b = 1",
+            "hypothesis",
+            "convergence",
+        ),
+        (
+            "assumed-exponent-negative",
+            _assumed_loss(exponent="-1", constant="1", gap="1"),
+            loss,
+            "hypothesis",
+            "convergence",
+        ),
+        (
+            "assumed-constant-negative",
+            _assumed_loss(exponent="0.5", constant="-1", gap="1"),
+            loss,
+            "bad-argument",
+            "convergence",
+        ),
+        (
+            "assumed-gap-negative",
+            _assumed_loss(exponent="0.5", constant="1", gap="-1"),
+            loss,
+            "bad-argument",
+            "convergence",
+        ),
+    )
+
+
+def _assumed_loss(**fields: str) -> Edit:
+    claim = {"kind": "loss_inequality", "loss": "custom", **fields}
+    return both(rule("loss", "assume"), put("@loss.uses", []), put("@loss.claim", claim))
+
+
+def _quartic_as_squared(document: Json) -> None:
+    claim = document["conclusion"]["claim"]
+    for name in ("loss", "exponent"):
+        del claim[name]
+    claim |= {"kind": "convergence", "dynamics": "flow"}
+    document["steps"][-1] |= {"rule": "kantorovich", "claim": claim}
+
+
+# Spectra, a priori bounds, expansions, the sphere ------------------------------------------------------------------
+
+
+def nth(name: str, index: int, factor: str) -> Edit:
+    """Return an edit that multiplies one number of a list in the last claim and the conclusion."""
+    return both(
+        lambda document: times(f"@{document['conclusion']['step']}.claim.{name}.{index}", factor)(document),
+        times(f"conclusion.claim.{name}.{index}", factor),
+    )
+
+
+def _spectra() -> list[Forgery]:
+    sharp = "an eigenvalue is where it is not"
+    spectrum = told(
+        "spectrum",
+        SPECTRUM,
+        ("lower", nth("lower", 0, "1.0000001"), sharp, "claim-not-derived", "spectrum"),
+        ("upper", nth("upper", 9, "0.9999999"), sharp, "claim-not-derived", "spectrum"),
+        ("middle", nth("lower", 4, "1.01"), sharp, "claim-not-derived", "spectrum"),
+        ("descending", nth("upper", 0, "100"), "eigenvalues in no order", "bad-claim", "spectrum"),
+        (
+            "short",
+            drop("@spectrum.claim.upper.9"),
+            "nine of ten eigenvalues",
+            "bad-claim",
+            "spectrum",
+        ),
+        (
+            "vectors-zero",
+            put("@spectrum.witness.vectors", stored(bytes(100), "int8", 10, 10)),
+            sharp,
+            "not-orthogonal",
+            "spectrum",
+        ),
+        (
+            "vectors-few",
+            put("@spectrum.witness.vectors", stored(bytes(90), "int8", 9, 10)),
+            sharp,
+            "bad-witness",
+            "spectrum",
+        ),
+        (
+            "vectors-flat",
+            put("@spectrum.witness.vectors", stored(bytes(100), "int8", 100)),
+            sharp,
+            "bad-witness",
+            "spectrum",
+        ),
+        ("scale", add("@spectrum.args.scale", 1), sharp, "claim-not-derived", "spectrum"),
+        ("scale-negative", put("@spectrum.args.scale", -1), sharp, "bad-argument", "spectrum"),
+        ("as-lambda-min", _spectrum_as_lambda_min, sharp, "bad-conclusion", ""),
+    )
+    ratios = told(
+        "condition-number",
+        CONDITION,
+        ("lower", concluded("lower", "1.0000001"), sharp, "claim-not-derived", "condition_number"),
+        ("upper", concluded("upper", "0.9999999"), sharp, "claim-not-derived", "condition_number"),
+        ("one-premise", put("@condition_number.uses", ["spectrum"]), sharp, "bad-premises", "condition_number"),
+        ("singular", put("@lambda_min.claim.lower", "0"), "a ratio to 0", "not-positive", "condition_number"),
+        ("as-rank", rule("condition_number", "effective_rank"), sharp, "bad-premises", "condition_number"),
+    ) + told(
+        "effective-rank",
+        RANK,
+        ("lower", concluded("lower", "1.0000001"), sharp, "claim-not-derived", "effective_rank"),
+        ("upper", concluded("upper", "0.9999999"), sharp, "claim-not-derived", "effective_rank"),
+    )
+    return spectrum + ratios
+
+
+def _spectrum_as_lambda_min(document: Json) -> None:
+    claim = document["conclusion"]["claim"]
+    conclude("spectrum", {"kind": "lambda_min", "lower": claim["lower"][0], "upper": claim["upper"][0]})(document)
+
+
+def _a_priori() -> list[Forgery]:
+    better = "a bound of the literature is better than it is"
+    names = ("separation", "separation_log", "gershgorin", "khatri_rao")
+    return told(
+        "a-priori",
+        A_PRIORI,
+        *((name, times(f"@{name}.claim.value", "1.00001"), better, "claim-not-derived", name) for name in names),
+        ("ratio", nth("ratio_upper", 0, "0.9"), "a bound is worse than it is", "claim-not-derived", "a_priori"),
+        ("ratio-lower", nth("ratio_lower", 3, "1.1"), better, "claim-not-derived", "a_priori"),
+        ("bounds", nth("bounds", 1, "2"), better, "claim-differs", "a_priori"),
+        (
+            "misattributed",
+            everywhere("rules", ["khatri_rao"] * 4),
+            "a theorem of others",
+            "claim-differs",
+            "a_priori",
+        ),
+        (
+            "certified",
+            put("@a_priori.uses.1", "lower"),
+            "the certified bound was known a priori",
+            "bad-premises",
+            "a_priori",
+        ),
+        ("assumed", rule("separation", "assume"), "an assumption is a theorem", "bad-premises", "a_priori"),
+        ("negative", put("@gershgorin.claim.value", "-1"), "a bound below 0", "bad-premises", "a_priori"),
+        (
+            "squarings",
+            put("@gershgorin.args.squarings", 10**6),
+            "a number that fills the time",
+            "bad-argument",
+            "gershgorin",
+        ),
+        ("power-odd", put("@power.args.power", 3), "odd powers of ReLU", "bad-argument", "power"),
+        ("power-other", put("@power.args.power", 4), better, "claim-differs", "power"),
+        ("power-radius", put("@power.claim.radius", 9), better, "claim-not-derived", "power"),
+        ("erf", network(activation="erf"), "erf is piecewise linear", "claim-not-derived", "lower"),
+    )
+
+
+def _expansions() -> list[Forgery]:
+    terms = "a few terms are the whole expansion"
+    tanh = told(
+        "hermite",
+        TANH,
+        ("terms-zero", put("@kernel.args.terms", 0), terms, "claim-not-derived", "kernel"),
+        ("terms-few", put("@kernel.args.terms", 5), terms, "claim-not-derived", "kernel"),
+        ("terms-huge", put("@kernel.args.terms", 10**9), "a number that fills the memory", "bad-argument", "kernel"),
+        ("terms-negative", put("@kernel.args.terms", -1), terms, "bad-argument", "kernel"),
+        ("terms-missing", drop("@kernel.args.terms"), terms, "missing-argument", "kernel"),
+        ("radius", put("@kernel.claim.radius", 1), terms, "claim-not-derived", "kernel"),
+        (
+            "as-closed-form",
+            both(put("@kernel.rule", "kernel_enclosure"), drop("@kernel.args.terms")),
+            "tanh has a closed form",
+            "wrong-activation",
+            "kernel",
+        ),
+        ("softer", network(activation="expr(tanh(0.99*x))"), "another activation", "claim-not-derived", "lower"),
+        ("not-c2", network(activation="expr(abs(x))"), "the modulus is smooth", "claim-not-derived", "upper"),
+        ("not-canonical", network(activation="expr(tanh( x ))"), "two texts are one activation"),
+        ("not-canonical-number", network(activation="expr(tanh(1.0*x))"), "two texts are one activation"),
+        ("code", network(activation="expr(__import__('os').getpid()*x)"), "a certificate runs code"),
+        ("attribute", network(activation="expr(x.real)"), "a certificate runs code"),
+        ("nested", network(activation="expr(" + "tanh(" * 60 + "x" + ")" * 60 + ")"), "a tower of functions"),
+        ("two-variables", network(activation="expr(x*y)"), "a function of two variables"),
+        ("kink-elsewhere", network(activation="expr(relu(x - 1))"), "a kink that is not at 0"),
+    )
+    wrong_rule = both(put("@kernel.rule", "hermite_enclosure"), put("@kernel.args.terms", 50))
+    other = ("for-erf", wrong_rule, "two rules for one activation", "wrong-activation", "kernel")
+    return tanh + told("hermite", DISTANCE, other)
+
+
+def _spheres() -> list[Forgery]:
+    mercer, odd = "sphere-relu-d2", "sphere-relu-odd-d5"
+    wrong = "a frequency is learned as fast as it is not"
+    return told(
+        "sphere",
+        mercer,
+        ("lower", nth("lower", 0, "1.001"), wrong, "claim-not-derived", "mercer"),
+        ("upper", nth("upper", 2, "0.999"), wrong, "claim-not-derived", "mercer"),
+        ("dimension", everywhere("dimension", 3), "another sphere", "claim-differs", "mercer"),
+        ("of-other-dimension", put("problem.sphere.dimension", 3), "another sphere", "claim-differs", "mercer"),
+        ("step-coarse", put("@mercer.args.inverse_step", 1), wrong, "claim-not-derived", "mercer"),
+        ("nodes-few", put("@mercer.args.nodes", 1), wrong, "claim-not-derived", "mercer"),
+        ("dataset-rule", rule("mercer", "gram_is_psd"), "a sphere is a dataset", "wrong-domain", "mercer"),
+        ("training", put("problem.training", {"width": "10", "init": "signs"}), "training on a sphere"),
+    ) + told(
+        "sphere-odd",
+        odd,
+        ("first", everywhere("first", 1), "linear functions are not learned", "claim-not-derived", "vanishing"),
+        (
+            "parity",
+            both(everywhere("parity", "even"), put("@vanishing.args.parity", "even")),
+            wrong,
+            "no-symmetry",
+            "vanishing",
+        ),
+        ("bias", network(bias="0.5"), "a bias changes nothing", "no-symmetry", "vanishing"),
+        ("depth", network(depth=2, train="all"), "depth changes nothing", "no-symmetry", "vanishing"),
+        ("on-data", rule("vanishing", "mercer"), wrong, "missing-argument", "vanishing"),
+    )
+
+
 def forgeries() -> list[Forgery]:
     """Return all forgeries; the empty derivation is the first."""
     return [
@@ -1410,6 +2411,18 @@ def forgeries() -> list[Forgery]:
         *_raw(),
         *_convergence(),
         *_expressions(),
+        *_sharper(),
+        *_spectrum_at_start(),
+        *_start(),
+        *_movement(),
+        *_master_theorem(),
+        *_events(),
+        *_induction(),
+        *_losses(),
+        *_spectra(),
+        *_a_priori(),
+        *_expansions(),
+        *_spheres(),
     ]
 
 
