@@ -44,12 +44,12 @@ def cell(found: Conditions, dataset: Dataset, network: Network, step_size: str |
 
 def row(dataset: Dataset, activation: str, certify: bool) -> list[str]:
     """Return the cells of the theorems, in the order of the table."""
-    network, cells = Network(activation), {}
-    for step_size in (None, "0.1"):
+    network, cells = Network(activation), dict.fromkeys(THEOREMS, NONE)
+    for step_size in (None, "0.1") if activation == "relu" else (None,):
         for found in conditions(dataset, network, step_size=step_size):
             if (step_size is None) == (found.theorem != "relu-descent"):
                 cells[found.theorem] = cell(found, dataset, network, step_size, certify)
-    return [cells[theorem] for theorem in THEOREMS]
+    return list(cells.values())
 
 
 def main(arguments: list[str]) -> None:
