@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import gcd
 
 import flint
+import numpy as np
+from numpy.typing import NDArray
 
 from ntkproof.checker.activations import activation
 from ntkproof.checker.rules.null_vector import linear_part, orbit
@@ -19,8 +21,11 @@ def find_null_vector(problem: Problem) -> list[int] | None:
     Two rows are preferred to many; for the identity and for ReLU with antipodal pairs the vector comes from an
     exact integer null space.
     """
+    linear = activation(problem.network.activation).linear
+    if not (linear or _share_lines(problem.dataset.inputs)):
+        return None
     rows = [tuple(row) for row in problem.dataset.integer_rows()]
-    if activation(problem.network.activation).linear:
+    if linear:
         extra = 1 if problem.network.beta != 0 else 0
         return _dense(_dependency([(*row, extra) for row in rows]), len(rows))
     classes: dict[tuple[int, ...], list[tuple[int, int]]] = {}
@@ -35,6 +40,16 @@ def find_null_vector(problem: Problem) -> list[int] | None:
                 return _dense(_cancel(members[0], members[1]), len(rows))
         return None
     return _dense(_antipodal(rows, list(classes.values())), len(rows))
+
+
+def _share_lines(inputs: NDArray[np.float64]) -> bool:
+    """Whether a row may be zero or two may be on a line through 0: equal quotients are equal once rounded."""
+    first = np.take_along_axis(inputs, (inputs != 0).argmax(axis=1)[:, None], axis=1)
+    if not first.all():
+        return True
+    with np.errstate(all="ignore"):
+        lines = inputs / first + 0.0  # no minus zeros
+    return len({line.tobytes() for line in lines}) < len(lines)
 
 
 def _antipodal(rows: list[tuple[int, ...]], lines: list[list[tuple[int, int]]]) -> Vector | None:

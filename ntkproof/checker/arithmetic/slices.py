@@ -66,18 +66,21 @@ class Symmetric:
         n = len(array)
         if n == 0 or array.shape != (n, n):
             raise ValueError(f"array must be square and not empty, not {array.shape}")
-        lower = array[np.tri(n, dtype=bool)]
-        if _peak(lower) >= _WORD_LIMIT:
-            raise ValueError("entries must be below 2^62 in magnitude")
-        return cls._from_bytes(n, 8, lower.astype("<i8").tobytes())
+        blocks = []
+        for first, stop in _spans(n):
+            rows = array[first:stop, :stop].copy()
+            rows[:, first:] = _mirrored(rows[:, first:])
+            if _peak(rows) >= _WORD_LIMIT:
+                raise ValueError("entries must be below 2^62 in magnitude")
+            blocks.append(_slices(_balanced([rows], _STORE_BITS)))
+        return cls(n, _STORE_BITS, tuple(blocks))
 
     @classmethod
     def _from_bytes(cls, n: int, width: int, data: bytes) -> Self:
         blocks = []
-        for (first, stop), planes in zip(_spans(n), _read(n, width, data, _STORE_BITS), strict=True):
+        for (first, _), planes in zip(_spans(n), _read(n, width, data, _STORE_BITS), strict=True):
             for plane in planes:
-                square = plane[:, first:stop]
-                square += np.tril(square, -1).T
+                plane[:, first:] = _mirrored(plane[:, first:])
             blocks.append(_slices(planes))
         return cls(n, _STORE_BITS, tuple(blocks))
 
@@ -113,27 +116,28 @@ class Symmetric:
             raise OverflowError("entries are too large for float64")
         return full
 
-    def high_low(self) -> tuple[Floats, Floats]:
-        """Float64 (n, n) arrays with |A_ij - (hi + lo)| <= 2^-100 |A_ij| and hi = fl(hi + lo).
+    def high_low(self, size: int) -> Iterator[tuple[int, Floats, Floats]]:
+        """For runs of rows [first, stop), in order, of up to `size` entries (or one row): first and float64 hi, lo.
 
-        So hi is within 2^-53 (1 + 2^-40) |A_ij| of A_ij and an integer of at most 53 bits is hi, lo = 0.
+        Their shape is (stop - first, stop), |A_ij - (hi + lo)| <= 2^-100 |A_ij| and hi = fl(hi + lo).  So hi is
+        within 2^-53 (1 + 2^-40) |A_ij| of A_ij and an integer of at most 53 bits is hi, lo = 0.
         ValueError when an entry, rounded to float64, is above 2^900 in magnitude.
         """
-        high, low = np.empty((self.n, self.n)), np.empty((self.n, self.n))
-        for (first, stop), block in zip(_spans(self.n), self.blocks, strict=True):
+        for (begin, end), block in zip(_spans(self.n), self.blocks, strict=True):
             if self.bits * (len(block) - 1) > 902:  # the largest entry is above 2^901
                 raise ValueError("entries must not exceed 2^900 in magnitude")
-            total, error = np.zeros_like(block[0].values, float), np.zeros_like(block[0].values, float)
-            for t, part in enumerate(block):
-                total, rest = _two_sum(total, np.ldexp(part.values.astype(float), self.bits * t))
-                error += rest
-            pair = _two_sum(total, error)
-            for target, values in zip((high, low), pair, strict=True):
-                target[first:stop, :stop] = values
-                target[:stop, first:stop] = values.T
-        if np.abs(high).max() > 2.0**900:
-            raise ValueError("entries must not exceed 2^900 in magnitude")
-        return high, low
+            count = max(1, size // end)
+            for first in range(begin, end, count):
+                stop = min(first + count, end)
+                total = error = np.zeros((stop - first, stop))
+                for t, part in enumerate(block):
+                    digits = part.values[first - begin : stop - begin, :stop].astype(np.float64)
+                    total, rest = _two_sum(total, digits * 2.0 ** (self.bits * t))
+                    error = error + rest
+                high, low = _two_sum(total, error)
+                if np.abs(high).max() > 2.0**900:
+                    raise ValueError("entries must not exceed 2^900 in magnitude")
+                yield first, high, low
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +178,7 @@ class _Words:
         self.bounds[k] += part.peak * abs(factor)
         if max(self.bounds[k], abs(factor)) >= _WORD_LIMIT:
             raise OverflowError("a word of the accumulator could reach 2^62")
-        self.words[k] += part.values * factor
+        self.words[k] += part.values if factor == 1 else part.values * factor
 
     def add_slices(self, parts: tuple[Slice, ...], bits: int, sign: int, position: int) -> None:
         """Add sign * 2^position * sum_t parts[t] 2^(bits t)."""
@@ -183,13 +187,19 @@ class _Words:
 
     def add_product(self, left: tuple[Slice, ...], right: tuple[Slice, ...], sign: int, position: int) -> None:
         """Add sign * 2^position * L R^T, L and R given by float64 slices of the same width."""
-        for p, a in enumerate(left):
-            for q, b in enumerate(right):
-                bound = a.values.shape[1] * a.peak * b.peak
-                if bound > _FLOAT_EXACT:
+        for weight in range(len(left) + len(right) - 1):
+            total: Any = 0.0
+            bound = 0
+            for p in range(max(0, weight - len(right) + 1), min(weight + 1, len(left))):
+                a, b = left[p], right[weight - p]
+                size = a.values.shape[1] * a.peak * b.peak
+                if size > _FLOAT_EXACT:
                     raise OverflowError("a product of slices could exceed 2^53")
-                product = (a.values @ b.values.T).astype(np.int64)
-                self.add(Slice(product, bound), sign, position + self.bits * (p + q))
+                if bound + size > _FLOAT_EXACT:  # products of one weight are added in float64 up to here
+                    self.add(Slice(total.astype(np.int64), bound), sign, position + self.bits * weight)
+                    total, bound = 0.0, 0
+                total, bound = a.values @ b.values.T + total, bound + size
+            self.add(Slice(total.astype(np.int64), bound), sign, position + self.bits * weight)
 
     def absolute(self) -> list[Ints]:
         """Consume the words; return non-negative ones, at most 2^bits, of the absolute values."""
@@ -218,7 +228,7 @@ def gram(inputs: Floats, exponent: int) -> Symmetric:
     """
     exact.check_inputs(inputs, exponent)
     rows, columns = inputs.shape
-    bits = _slice_bits(columns)
+    bits = _slice_bits(4 * columns)  # about four products of a weight fit float64 together
     planes = _float_planes(inputs, exponent, bits)
     if planes is None:
         return Symmetric.from_lower(rows, exact.gram(inputs, exponent).lower())
@@ -327,6 +337,14 @@ def _spans(n: int) -> list[tuple[int, int]]:
 def _slice_bits(length: int) -> int:
     """The largest width b with length * (2^(b-1))^2 <= 2^53, length rounded up to a power of two."""
     return (53 - (length - 1).bit_length()) // 2 + 1
+
+
+def _mirrored(square: Ints) -> Ints:
+    """The symmetric matrix with the lower triangle of a square array."""
+    lower = np.tril(square, -1)
+    lower += lower.T
+    np.fill_diagonal(lower, square.diagonal())
+    return lower
 
 
 def _peak(values: NDArray[Any]) -> int:

@@ -8,7 +8,6 @@ nearly parallel inputs would lose half of the digits of float64.  Proofs: ``docs
 from __future__ import annotations
 
 from fractions import Fraction
-from math import isqrt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +20,7 @@ from ntkproof.problem import Problem
 
 Floats = NDArray[np.float64]
 
-_BLOCK = 2**13  # entries handled at a time: temporaries stay in the cache
+_BLOCK = 2**15  # entries handled at a time: temporaries stay in the cache
 _LARGEST_ENTRY = 2.0**61  # of the integers A
 _LARGEST_RADIUS = 2.0**47  # of the integers rho: a row of them fits int64
 _MAX_ROWS = 2**15
@@ -72,32 +71,28 @@ class _Enclosure:
         first = FirstLayer.of(problem.dataset, problem.network)
         self._scale = _constant(Fraction(first.scale, first.denominator))
         self._offset = _constant(Fraction(first.offset, first.denominator))
-        self._gram = DoubleDouble(*inputs_gram.high_low())
-        diagonal = DoubleDouble(self._gram.high.diagonal().copy(), self._gram.low.diagonal().copy())
-        self._norms, q = self._covariance(diagonal)
+        self._gram = inputs_gram
+        self._norms, q = self._covariance(_double_double(inputs_gram.diagonal()))
         self._variances = self._kernel.variances(q)
 
     def run(self, tick: Tick) -> tuple[slices.Symmetric, int]:
-        n, first = self._n, 0
+        n = self._n
         entries = np.zeros((n, n), np.int64)
         same = self._kernel.entry(self._variances, self._variances[0], self._variances, Ball(0.0), diagonal=True)
         diagonal, row_sums = self._quantise(same, (n,))
-        while first < n:
-            count = (isqrt(first * first + 4 * _BLOCK) - first) // 2  # count (first + count) <= _BLOCK
-            stop = min(n, first + max(1, count))
-            middle, radius = self._quantise(self._rows(first, stop), (stop - first, stop))
+        for first, high, low in self._gram.high_low(_BLOCK):
+            stop = first + len(high)
+            middle, radius = self._quantise(self._rows(first, stop, DoubleDouble(high, low)), high.shape)
             entries[first:stop, :stop] = middle
             radius = np.tril(radius, first - 1)  # the rest is counted elsewhere
             row_sums[first:stop] += radius.sum(axis=1)
             row_sums[:stop] += radius.sum(axis=0)
-            first = stop
             tick(stop, n)
         entries[np.diag_indices(n)] = diagonal
         return slices.Symmetric.from_int64(entries), int(row_sums.max())
 
-    def _rows(self, first: int, stop: int) -> Ball:
+    def _rows(self, first: int, stop: int, gram: DoubleDouble) -> Ball:
         """The entries ``[first, stop) × [0, stop)``; on the diagonal those of orthogonal inputs, to be replaced."""
-        gram = DoubleDouble(self._gram.high[first:stop, :stop], self._gram.low[first:stop, :stop])
         covariance, c = self._covariance(gram)
         rows = DoubleDouble(self._norms.high[first:stop, None], self._norms.low[first:stop, None])
         columns = DoubleDouble(self._norms.high[:stop], self._norms.low[:stop])
@@ -126,6 +121,15 @@ class _Enclosure:
         if not (np.abs(middle).max() < _LARGEST_ENTRY and radius.max() < _LARGEST_RADIUS):
             raise ValueError("an entry of the kernel does not fit 61 bits at this precision, or is not known")
         return np.broadcast_to(middle, shape).astype(np.int64), np.broadcast_to(radius, shape).astype(np.int64)
+
+
+def _double_double(integers: list[int]) -> DoubleDouble:
+    """Round integers to within ``2^-105`` of themselves; ValueError above 2^900."""
+    if max(map(abs, integers)) > 2**900:
+        raise ValueError("entries must not exceed 2^900 in magnitude")
+    high = [float(x) for x in integers]
+    low = [float(x - int(h)) for x, h in zip(integers, high, strict=True)]
+    return DoubleDouble(np.array(high), np.array(low))
 
 
 def _constant(value: Fraction) -> DoubleDouble:

@@ -424,7 +424,8 @@ def test_the_enclosure_holds_the_kernel(data: str, network: Network, kernel: str
     gram = slices.gram(problem.dataset.inputs, problem.dataset.exponent)
     try:
         enclosure = vectorised._Enclosure(problem, gram, 40)
-        rows = [enclosure._rows(i, i + 1) for i in range(n)]
+        pairs = [(i, vectorised.DoubleDouble(high, low)) for i, high, low in gram.high_low(1)]
+        rows = [enclosure._rows(i, i + 1, pair) for i, pair in pairs]
     except ValueError:
         assert "norms" in data or "1000" in str(network.bias)  # only these may be out of reach of float64
         return

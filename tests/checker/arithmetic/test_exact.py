@@ -409,6 +409,20 @@ def test_from_int64_refuses(array: Any) -> None:
         slices.Symmetric.from_int64(array)
 
 
+def high_low(matrix: slices.Symmetric, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The lower triangles, from the runs of rows, mirrored."""
+    high, low, done = np.zeros((matrix.n, matrix.n)), np.zeros((matrix.n, matrix.n)), 0
+    for first, hi, lo in matrix.high_low(size):
+        stop = first + len(hi)
+        assert first == done
+        assert hi.shape == lo.shape == (stop - first, stop)
+        assert stop == first + 1 or hi.size <= size
+        high[first:stop, :stop], low[first:stop, :stop], done = hi, lo, stop
+        high[:stop, first:stop], low[:stop, first:stop] = hi.T, lo.T
+    assert done == matrix.n
+    return high, low
+
+
 @given(st.data())
 @settings(max_examples=80, deadline=None)
 def test_high_low(data: st.DataObject) -> None:
@@ -418,7 +432,7 @@ def test_high_low(data: st.DataObject) -> None:
     a = data.draw(st.lists(entry, min_size=count, max_size=count))
     with pytest.MonkeyPatch.context() as patch:
         set_blocks(patch, 4)
-        high, low = slices.Symmetric.from_lower(n, a).high_low()
+        high, low = high_low(slices.Symmetric.from_lower(n, a), data.draw(st.integers(1, 50)))
     for i in range(n):
         for j in range(n):
             x, hi, lo = at(a, i, j), int(high[i, j]), int(low[i, j])
@@ -431,12 +445,12 @@ def test_high_low(data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_high_low_range(sign: int) -> None:
-    high, low = slices.Symmetric.from_lower(2, [0, sign << 900, 7]).high_low()
+    high, low = high_low(slices.Symmetric.from_lower(2, [0, sign << 900, 7]), 9)
     assert high.tolist() == [[0.0, sign * 2.0**900], [sign * 2.0**900, 7.0]]
     assert not low.any()
     for value in ((1 << 900) + (1 << 850), 1 << 901, 1 << 2000):
         with pytest.raises(ValueError, match="2\\^900"):
-            slices.Symmetric.from_lower(2, [0, sign * value, 7]).high_low()
+            list(slices.Symmetric.from_lower(2, [0, sign * value, 7]).high_low(9))
 
 
 def test_matrices_are_immutable() -> None:
@@ -465,6 +479,15 @@ def test_the_limit_of_products_is_two_to_the_53() -> None:
     assert words.words[0].tolist() == [[1 << 53]]
     with pytest.raises(OverflowError, match=r"2\^53"):
         words.add_product((part,), (above,), 1, 0)
+
+
+@pytest.mark.parametrize("x", [1 << 24, (1 << 24) + 1, 1 << 25, (1 << 25) + 1, 1 << 26])
+def test_products_of_one_weight_are_added_in_float64_up_to_two_to_the_53(x: int) -> None:
+    parts = tuple(slices.Slice(np.full((1, 2), float(x + k)), x + k) for k in range(-3, 1))
+    words = slices._Words(29, (1, 1))
+    words.add_product(parts, parts, 1, 0)
+    value = sum((x - 3 + t) << (29 * t) for t in range(4))
+    assert sum(int(word[0, 0]) << (29 * k) for k, word in enumerate(words.words)) == 2 * value * value
 
 
 def test_words_that_could_overflow_are_refused() -> None:
