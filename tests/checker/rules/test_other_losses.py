@@ -15,6 +15,7 @@ from two_layer import (
     TARGETS,
     derive,
     deviation,
+    hadamard_max,
     is_upper,
     jacobian,
     mp,
@@ -177,12 +178,21 @@ def test_a_better_convergence_does_not_follow(field: str) -> None:
         derived.supports(parse_claim({**to_fields(derived), field: better}))  # type: ignore[arg-type]
 
 
-def test_assumed_inequalities_leave_a_hole() -> None:
-    inequality = Step("loss", "assume", claim=to_fields(loss()))
-    verdict = check(Certificate(problem(), (inequality,), "loss", to_fields(loss())))
+@engines
+def test_assumed_inequalities_leave_a_hole(engine: str) -> None:
+    assumed = {"sigma": SIGMA, "loss": loss(), "hadamard": hadamard_max("1"), "norm": NORM}
+    steps = [Step(name, "assume", claim=to_fields(claim)) for name, claim in assumed.items()]
+    steps.append(Step("line", "smooth_deviation", ("hadamard",), claim=to_fields(deviation("0", "0.1"))))
+    claim = LossConvergence("custom", *(Fraction(x) for x in ("0.5", "100", "15", "0", "0.5", "0.4")))
+    uses = ("sigma", "loss", "line", "norm")
+    steps.append(Step("end", "loss_kantorovich", uses, {"radius": "0.5"}, claim=to_fields(claim)))
+    verdict = check(Certificate(problem(), tuple(steps), "end", to_fields(claim)), engine=engine)
+    assert verdict.verdict == "holey", verdict
+    assert any("loss inequality with exponent 0.5, constant 2, gap 0.25" in text for text in verdict.assumptions)
+    verdict = check(Certificate(problem(), tuple(steps), "loss", to_fields(loss())), engine=engine)
     assert verdict.code == "bad-conclusion"
-    wrong = Step("loss", "assume", claim=to_fields(quantity("residual", "1")))
-    assert check(Certificate(problem(), (wrong,), "loss", wrong.claim)).code == "bad-claim"
+    wrong = Step("line", "assume", claim=to_fields(LINE))
+    assert check(Certificate(problem(), (wrong,), "line", wrong.claim), engine=engine).code == "bad-claim"
 
 
 @pytest.mark.parametrize("name", ["squared", "quartic"])
