@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import ntkproof
-from ntkproof.checker.claims import _READERS
+from ntkproof.checker.claims import KINDS
 from ntkproof.checker.rules import RULES
 
 ROOT = Path(__file__).parents[1]
@@ -69,7 +69,7 @@ def test_the_specification_has_every_rule_with_its_arguments() -> None:
 
 
 def test_the_specification_has_every_kind_of_claim() -> None:
-    for kind in _READERS:
+    for kind in KINDS:
         assert f"`{kind}`" in SPECIFICATION, kind
 
 
