@@ -31,7 +31,7 @@ from ntkproof.problem import Dataset, InputError, Network, Problem, decimal
 from ntkproof.prover import factor
 from ntkproof.prover.a_priori import a_priori, bounds
 from ntkproof.prover.draft import Draft, round_decimal
-from ntkproof.prover.expansion import FIRST_PRECISION, enclose_by_expansion, has_expansion
+from ntkproof.prover.expansion import FIRST_PRECISION, enclose_by_expansion, hardest_rows, has_expansion
 from ntkproof.prover.null_vectors import find_null_vector
 from ntkproof.prover.spectrum import condition_number, effective_rank, spectrum
 
@@ -127,21 +127,37 @@ def _weaken(slack: Fraction, relative: Fraction) -> Callable[[EigenvalueBound], 
 
 
 def _lambda_min(draft: Draft, gap: float) -> Certificate:
-    """Try float64, then raise the precision until the relative gap is met; at the end state what was reached."""
+    """Try float64, then raise the precision until the relative gap is met; else state the best that was reached."""
     attempt = Draft(draft.setting)
     enclosure = _enclose_in_float64(attempt)
     precision = FIRST_PRECISION // 2 if has_expansion(draft.setting.problem) else 32
     needed = None if enclosure is None else _bounds(attempt, enclosure, gap, (False,))
     while enclosure is None or (needed is not None and precision < LARGEST_PRECISION):
         precision = min(LARGEST_PRECISION, max(2 * precision, needed or 0))
-        attempt = Draft(draft.setting)
-        enclosure = _enclose(attempt, precision)
+        finer = Draft(draft.setting)
+        try:
+            found = _enclose(finer, precision)
+        except (InputError, Rejection):
+            if enclosure is None:
+                raise
+            break
+        attempt, enclosure = finer, found
         needed = _bounds(attempt, enclosure, gap, (False, True))
     if needed is not None:
-        _nothing_below(attempt, enclosure)
+        _weaker(attempt, enclosure, gap, needed)
     attempt.derive("lambda_min", "lambda_min", ("lower", "upper"))
     draft.steps, draft.proved = attempt.steps, attempt.proved
     return draft.certificate()
+
+
+def _weaker(draft: Draft, enclosure: Enclosure, gap: float, needed: int) -> None:
+    """Derive ``lower`` and ``upper`` with the least gap up to 1/2 that this enclosure permits, else from 0."""
+    missing = needed - enclosure.precision - 3
+    reachable = gap * 2.0**missing if missing < 60 else 1.0
+    for wider in (reachable, 0.5):
+        if wider <= 0.5 and _bounds(draft, enclosure, wider, (False, True)) is None:
+            return
+    _nothing_below(draft, enclosure)
 
 
 def _enclose_in_float64(draft: Draft) -> Enclosure | None:
@@ -168,19 +184,22 @@ def _enclose_in_float64(draft: Draft) -> Enclosure | None:
 
 
 def _enclose(draft: Draft, precision: int) -> Enclosure:
-    """Enclose the kernel so that the radius is a few units per entry, raising the working precision for it."""
-    if has_expansion(draft.setting.problem):
+    """Enclose the kernel so that the radius is a few units per entry; the hardest rows say with how many bits."""
+    setting = draft.setting
+    if has_expansion(setting.problem):
         return enclose_by_expansion(draft, precision)
-    n = draft.setting.problem.dataset.n
+    few = Setting(hardest_rows(setting.problem), setting.arithmetic, lambda done, total: None)
     working = precision + 32
-    while True:
-        args = {"precision": precision, "working_precision": working}
-        trial = Draft(draft.setting)
-        claim: Enclosure = trial.derive("kernel", "kernel_enclosure", args=args, weaken=_twice)
-        if claim.radius <= 16 * n or working >= 2 * precision + 256:
-            draft.steps, draft.proved = trial.steps, trial.proved
-            return claim
-        working += max(32, claim.radius.bit_length())
+    for part in (few, setting):
+        while True:
+            args = {"precision": precision, "working_precision": working}
+            trial = Draft(part)
+            claim: Enclosure = trial.derive("kernel", "kernel_enclosure", args=args, weaken=_twice)
+            if claim.radius <= 16 * part.problem.dataset.n or working >= 2 * precision + 256:
+                break
+            working += max(32, claim.radius.bit_length())
+    draft.steps, draft.proved = trial.steps, trial.proved
+    return claim
 
 
 def _enclose_spectrum(draft: Draft) -> None:
@@ -205,7 +224,8 @@ def _twice(claim: Enclosure) -> Claim:
 def _bounds(draft: Draft, enclosure: Enclosure, gap: float, ways: tuple[bool, ...]) -> int | None:
     """Derive ``lower`` and ``upper`` within the gap, or return the precision that might be enough.
 
-    The ``ways`` to search for witnesses are False (float64) and True (fixed point in integers).
+    The ``ways`` to search for witnesses are False (float64) and True (fixed point in integers).  An eigenvalue that
+    float64 does not resolve is taken for 2^-100 of the largest.
     """
     matrix = draft.proved["kernel"].matrix
     if matrix is None:
@@ -214,7 +234,7 @@ def _bounds(draft: Draft, enclosure: Enclosure, gap: float, ways: tuple[bool, ..
     slack = Fraction(2 * enclosure.radius, 2**p)
     floats = matrix.floats(-p)
     for exact in ways:
-        found = _refine(matrix, floats, p, enclosure.radius) if exact else _in_float64(floats)
+        found = _refine(matrix, p, enclosure.radius) if exact else _in_float64(floats)
         if found is None:
             continue
         eigenvalue, vector = found
@@ -224,7 +244,7 @@ def _bounds(draft: Draft, enclosure: Enclosure, gap: float, ways: tuple[bool, ..
         if _two_sided(trial, floats, slack, vector, gap, exact):
             draft.steps, draft.proved = trial.steps, trial.proved
             return None
-    return 2 * p
+    return 2 * p if True in ways else p + 60 + _log2(len(floats) / Fraction(gap))
 
 
 def _in_float64(floats: NDArray[np.float64]) -> tuple[Fraction, list[int]] | None:
@@ -269,26 +289,15 @@ def _two_sided(
     return bool(upper.value - lower.value <= Fraction(gap) * upper.value)
 
 
-def _refine(matrix: Any, floats: NDArray[np.float64], p: int, radius: int) -> tuple[Fraction, list[int]] | None:
-    """Return the smallest eigenvalue and its vector by inverse iteration in fixed point; None if not resolved."""
+def _refine(matrix: Any, p: int, radius: int) -> tuple[Fraction, list[int]] | None:
+    """Return the smallest eigenvalue and its vector, found in fixed point; None if not resolved."""
     integers, bits = factor.as_integers(matrix), p + 32
     lower = factor.cholesky_integers(integers, p, bits)
     if lower is None:
         return None
-    start = np.linalg.eigh(floats)[1][:, 0]
-    v = np.array([round(float(x) * 2**50) << (bits - 50) for x in start], dtype=object)
-    previous = Fraction(0)
-    for _ in range(60):
-        v = factor.inverse_iterate(lower, bits, v)
-        if not v.any():
-            return None
-        quotient = Fraction(int(v @ (integers @ v)), int(v @ v) << p)
-        if quotient <= Fraction(4 * radius, 2**p):
-            return None
-        if abs(previous - quotient) <= quotient / 2**44:
-            break
-        previous = quotient
-    return quotient, [int(x) for x in v]
+    v = factor.smallest_vector(lower, bits)
+    quotient = Fraction(int(v @ (integers @ v)), int(v @ v) << p)
+    return (quotient, [int(x) for x in v]) if quotient > Fraction(4 * radius, 2**p) else None
 
 
 def _lower_factor(
@@ -335,7 +344,7 @@ def _null_direction(matrix: Any, enclosure: Enclosure, start: NDArray[np.float64
     integers[np.diag_indices(len(integers))] += 16 * enclosure.radius
     bits = p + 32
     lower = factor.cholesky_integers(integers, p, bits)
-    v = np.array([round(float(x) * 2**50) << (bits - 50) for x in start], dtype=object)
+    v = factor.from_floats(start, bits)
     if lower is not None:
         for _ in range(4):
             v = factor.inverse_iterate(lower, bits, v)

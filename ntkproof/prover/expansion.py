@@ -35,7 +35,7 @@ def enclose_by_expansion(draft: Draft, precision: int) -> Enclosure:
     """
     n = draft.setting.problem.dataset.n
     working, terms = precision + 12, SMALLEST_TERMS
-    few = _hardest_rows(draft.setting.problem)
+    few = hardest_rows(draft.setting.problem)
     while True:
         working, terms, reached = _search(draft.setting, few, precision, working, terms)
         if not reached and precision > FIRST_PRECISION:
@@ -89,7 +89,7 @@ def _hopeless(radius: int, before: int, terms: int, allowed: int) -> bool:
     return log(radius) - rate * (sqrt(MAX_TERMS) - sqrt(terms)) > log(allowed) + 7
 
 
-def _hardest_rows(problem: Problem) -> Problem:
+def hardest_rows(problem: Problem) -> Problem:
     """Return the problem of at most six rows: the longest, the shortest and the most nearly parallel ones."""
     inputs = problem.dataset.inputs
     with np.errstate(all="ignore"):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from math import isqrt
 from typing import Any
 
+import flint
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +17,8 @@ from ntkproof.certificate import Array
 from ntkproof.checker.arithmetic import Matrix
 
 Integers = NDArray[Any]  # dtype object: Python integers
+
+_BLOCK = 64
 
 
 def as_integers(matrix: Matrix) -> Integers:
@@ -30,21 +33,27 @@ def as_integers(matrix: Matrix) -> Integers:
 
 
 def smallest_eigenpair(a: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]] | None:
-    """Return the smallest eigenvalue of a positive definite float64 matrix and its unit vector; None if not found.
+    """Return the smallest eigenvalue of a float64 matrix and its unit vector; None if it drowns in rounding noise.
 
-    Lanczos on the inverse, with full orthogonalisation; the eigenvalue is a Rayleigh quotient of ``a`` itself.
+    The eigenvalue is a Rayleigh quotient of ``a`` itself.
     """
     try:
         lower = np.linalg.cholesky(a).astype(np.float64)
     except np.linalg.LinAlgError:
         return None
-    solve = _solver(lower)
-    steps = min(len(a), 120)
-    basis, images = np.zeros((steps, len(a))), np.zeros((steps, len(a)))
-    vector = following = np.random.default_rng(0).standard_normal(len(a))
+    vector = dominant_vector(_solver(lower), len(a))
+    value = float(vector @ (a @ vector))
+    return (value, vector) if value > 2.0**-50 * len(a) ** 0.5 * a.diagonal().max() else None
+
+
+def dominant_vector(apply: Callable[[NDArray[np.float64]], NDArray[np.float64]], n: int) -> NDArray[np.float64]:
+    """Return the unit eigenvector of the largest eigenvalue of a symmetric map: Lanczos, fully orthogonalised."""
+    steps = min(n, 120)
+    basis, images = np.zeros((steps, n)), np.zeros((steps, n))
+    vector = following = np.random.default_rng(0).standard_normal(n)
     for k in range(steps):
         basis[k] = following / np.linalg.norm(following)
-        images[k] = solve(basis[k])
+        images[k] = apply(basis[k])
         known, image = basis[: k + 1], images[: k + 1]
         values, weights = np.linalg.eigh(known @ image.T)
         vector = weights[:, -1] @ known
@@ -54,9 +63,8 @@ def smallest_eigenpair(a: NDArray[np.float64]) -> tuple[float, NDArray[np.float6
         following = following - (known @ following) @ known
         if not following.any():
             break
-    vector = vector / np.linalg.norm(vector)
-    value = float(vector @ (a @ vector))
-    return (value, vector) if value > 0 else None
+    unit: NDArray[np.float64] = vector / np.linalg.norm(vector)
+    return unit
 
 
 def _solver(lower: NDArray[np.float64]) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
@@ -90,15 +98,43 @@ def cholesky_floats(a: NDArray[np.float64], scale: int) -> Array | None:
 
 
 def cholesky_integers(a: Integers, unit: int, bits: int) -> Integers | None:
-    """Return the lower factor, in units of ``2^-bits``, of ``2^-unit a`` in fixed point; None if not definite."""
+    """Return the lower factor, in units of ``2^-bits``, of ``2^-unit a`` in fixed point; None if not definite.
+
+    By blocks, all but the diagonal ones in exact products of FLINT.
+    """
     shift = 2 * bits - unit
-    work = a << shift if shift >= 0 else a >> -shift
-    n = len(work)
+    n = len(a)
+    spans = [(first, min(first + _BLOCK, n)) for first in range(0, n, _BLOCK)]
     factor = np.zeros((n, n), dtype=object)
-    for k in range(n):
-        if work[k, k] <= 0:
-            return None
-        pivot = isqrt(work[k, k])
+    blocks: list[list[Any]] = [[] for _ in spans]
+    for k, (begin, end) in enumerate(spans):
+        inverse = None
+        for i, (first, stop) in list(enumerate(spans))[k:]:
+            part = a[first:stop, begin:end]
+            rest = flint.fmpz_mat((part << shift if shift >= 0 else part >> -shift).tolist())
+            for left, right in zip(blocks[i], blocks[k][:k], strict=True):
+                rest -= left * right.transpose()
+            if inverse is None:
+                found = _cholesky_block(_integers(rest))
+                if found is None:
+                    return None
+                inverse = flint.fmpz_mat(_inverse_block(found, bits).T.tolist())
+            else:
+                found = _integers(rest * inverse) >> (2 * bits)
+            factor[first:stop, begin:end] = found
+            blocks[i].append(flint.fmpz_mat(found.tolist()))
+    return factor
+
+
+def _integers(matrix: Any) -> Integers:
+    return np.array([[int(x) for x in row] for row in matrix.table()], dtype=object)
+
+
+def _cholesky_block(work: Integers) -> Integers | None:
+    """Factor a square block, in fixed point; None if it is not definite.  The block is consumed."""
+    factor = np.zeros_like(work)
+    for k in range(len(work)):
+        pivot = isqrt(max(0, work[k, k]))
         if pivot == 0:
             return None
         column = work[k + 1 :, k] // pivot
@@ -108,20 +144,59 @@ def cholesky_integers(a: Integers, unit: int, bits: int) -> Integers | None:
     return factor
 
 
+def _inverse_block(lower: Integers, bits: int) -> Integers:
+    """Return X with ``LX ≈ I``, all in units of ``2^-bits``: errors are not magnified in ``A = (A Xᵀ) Lᵀ``."""
+    inverse = np.zeros_like(lower)
+    for k in range(len(lower)):
+        row = -(lower[k, :k] @ inverse[:k]) if k else inverse[0]
+        row[k] += 1 << (2 * bits)
+        inverse[k] = row // lower[k, k]
+    return inverse
+
+
 def packed_lower(factor: Integers, drop: int) -> Array:
     """Return a factor's packed lower triangle with its last ``drop`` bits rounded away."""
     packed = factor[np.tril_indices(len(factor))]
     return Array.from_integers(list(packed if drop <= 0 else (packed + (1 << (drop - 1))) >> drop))
 
 
+def smallest_vector(factor: Integers, bits: int) -> Integers:
+    """Return the eigenvector of the smallest eigenvalue of ``LLᵀ`` in integers of about ``bits`` bits.
+
+    Lanczos in float64, then inverse iteration: it divides the rounding noise along large eigenvalues by these.
+    """
+    scale = None
+
+    def apply(v: NDArray[np.float64]) -> NDArray[np.float64]:
+        nonlocal scale
+        image = _solve_integers(factor, bits, from_floats(v, bits))
+        scale = scale or 1 << max(abs(x) for x in image).bit_length()
+        return np.array([x / scale for x in image])
+
+    v = from_floats(dominant_vector(apply, len(factor)), bits)
+    for _ in range(3):
+        v = inverse_iterate(factor, bits, v)
+    return v
+
+
+def from_floats(v: NDArray[np.float64], bits: int) -> Integers:
+    """Return a vector of numbers up to 1 in units of ``2^-bits``."""
+    return np.array([round(float(x) * 2**50) << (bits - 50) for x in v], dtype=object)
+
+
 def inverse_iterate(factor: Integers, bits: int, v: Integers) -> Integers:
     """Return ``(LLᵀ)⁻¹ v``, rescaled to integers of about ``bits`` bits."""
+    x = _solve_integers(factor, bits, v)
+    excess = max(abs(k) for k in x).bit_length() - bits
+    rescaled: Integers = x >> excess if excess > 0 else x << -excess
+    return rescaled
+
+
+def _solve_integers(factor: Integers, bits: int, v: Integers) -> Integers:
     x = v.copy()
     n = len(x)
     for k in range(n):
         x[k] = ((x[k] << bits) - (factor[k, :k] @ x[:k] if k else 0)) // factor[k, k]
     for k in reversed(range(n)):
         x[k] = ((x[k] << bits) - (factor[k + 1 :, k] @ x[k + 1 :] if k + 1 < n else 0)) // factor[k, k]
-    excess = max(abs(k) for k in x).bit_length() - bits
-    rescaled: Integers = x >> excess if excess > 0 else x << -excess
-    return rescaled
+    return x
