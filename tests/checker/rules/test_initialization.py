@@ -199,6 +199,8 @@ def test_hoeffding_bounds_every_entry(
         ("bad-argument", {"tau": "-1"}, {}),  # its square would be as good as that of 1
         ("bad-argument", {"failure": "1"}, {}),
         ("bad-argument", {"failure": "0"}, {}),
+        ("bad-argument", {"tau": "1e30", "failure": "0"}, {}),
+        ("bad-argument", {"tau": "3", "failure": "0"}, {"width": 10**9}),
         ("failure-probability", {"tau": "1e-9"}, {}),
         ("outside-theorem", {}, {"bias": "1"}),
         ("outside-theorem", {}, {"init": "gaussian"}),
