@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -159,6 +160,14 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
+def reached_gap(conclusion: Mapping[str, Any]) -> Fraction | None:
+    """Return the relative width of an interval for λ_min; None if another statement is concluded, or λ_min = 0."""
+    if conclusion["kind"] != "lambda_min" or conclusion["upper"] == "0":
+        return None
+    upper = Fraction(conclusion["upper"])
+    return (upper - Fraction(conclusion["lower"])) / upper
+
+
 @cli.command("certify")
 @data_options
 @network_options
@@ -196,6 +205,9 @@ def certify_command(
     files = write(certificate, path)
     seconds = time.perf_counter() - started
     conclusion = dict(certificate.conclusion)
+    reached = reached_gap(conclusion)
+    if reached is not None and reached > Fraction(gap):
+        click.echo(f"the gap {gap:g} was not reached; the bounds are {float(reached):.2g} apart, relatively", err=True)
     if as_json:
         report = {"certificate": str(path), "files": [str(f) for f in files], "conclusion": conclusion}
         click.echo(json.dumps({**report, "sha256": dataset.sha256, "seconds": round(seconds, 3)}))
