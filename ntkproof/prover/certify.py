@@ -272,8 +272,8 @@ def _two_sided(
         {"vector": Array.from_integers(vector)},
         _weaken(slack, relative),
     )
-    shift = round_decimal(upper.value * (1 - Fraction(gap) / 2), upper.value * relative, up=False)
-    wanted = upper.value * Fraction(gap) / 8
+    shift = round_decimal(upper.value * (1 - 3 * Fraction(gap) / 8), upper.value * relative, up=False)
+    wanted = upper.value * Fraction(gap) / 4
     witness = _lower_factor(proved.matrix, floats, proved.claim.precision, shift, wanted, exact)
     if witness is None:
         return False
@@ -305,8 +305,8 @@ def _lower_factor(
 ) -> tuple[int, Array] | None:
     """Return (scale, packed factor) of ``M − shift I`` whose rounding costs at most about ``wanted``, or None."""
     n = len(floats)
-    largest = float(np.diag(floats).max())
-    scale = max(0, _log2(n * ceil(largest**0.5 + 1) / (2 * wanted)))  # rounding errors are as random
+    random = float(np.diag(floats).max()) ** 0.5 * (n / 2 + 2.5 * n**0.5)  # a row sum of random rounding errors
+    scale = max(0, _log2(Fraction(random) / wanted))
     if not exact:
         packed = factor.cholesky_floats(floats - float(shift) * np.eye(n), scale)
         return None if packed is None else (scale, packed)

@@ -91,7 +91,7 @@ def cholesky_floats(a: NDArray[np.float64], scale: int) -> Array | None:
         factor = np.linalg.cholesky(a)
     except np.linalg.LinAlgError:
         return None
-    packed = np.rint(np.ldexp(factor[np.tril_indices(len(a))], scale))
+    packed = np.rint(np.ldexp(factor[np.tri(len(a), dtype=bool)], scale))
     if not (np.abs(packed) < 2.0**62).all():
         return None
     return Array.from_int64(packed.astype(np.int64))
