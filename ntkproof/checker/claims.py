@@ -283,6 +283,19 @@ class JacobianDeviation(Claim):
 
 
 @dataclass(frozen=True)
+class TubeDeviation(Claim):
+    """``‖D‖ ≤ deviation`` for all D that are like a change of J by flips in a tube.
+
+    The blocks are ``D_ir = m^{-1/2} a_r c_ri x_iᵀ`` with ``|c_ri|`` at most the jump of σ', and 0 unless
+    ``|w_r(0)·x_i| ≤ tau ‖x_i‖``.
+    """
+
+    kind: ClassVar[str] = "tube_deviation"
+    tau: Fraction = _field(_number)
+    deviation: Fraction = _field(_number, UPPER)
+
+
+@dataclass(frozen=True)
 class Convergence(Claim):
     """With probability at least ``1 − failure`` over the initialisation, training at this width converges.
 
@@ -298,6 +311,9 @@ class Convergence(Claim):
     failure: Fraction = _field(_number, UPPER)
     radius: Fraction = _field(_number, UPPER)
     kernel_deviation: Fraction = _field(_number, UPPER)
+
+    def flaw(self) -> str:
+        return "" if self.failure < 1 else "a failure probability of 1 or more says nothing"
 
 
 @dataclass(frozen=True)
@@ -396,6 +412,7 @@ KINDS: dict[str, type[Claim]] = {
         APriori,
         Bound,
         JacobianDeviation,
+        TubeDeviation,
         Convergence,
         KernelStability,
         Trajectory,

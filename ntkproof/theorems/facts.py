@@ -9,6 +9,7 @@ from math import ceil, log2
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ntkproof.certificate import Array
 from ntkproof.checker.claims import Bound, EigenvalueBound, Enclosure
@@ -36,6 +37,7 @@ class Facts:
         mean_norm, variance: ``√Σ (E σ(w·x_i))²`` and ``Σ Var σ(w·x_i)``.
         frobenius: ``‖K‖_F``.
         norms_squared: the least and the largest ``‖x_i‖²``.
+        gram: ``K = XXᵀ``, shape (n, n).
         constants: of the literature, supplied by the user; a proof that uses one assumes it.
     """
 
@@ -51,6 +53,7 @@ class Facts:
     frobenius: float
     norms_squared: tuple[float, float]
     constants: Mapping[str, Fraction]
+    gram: NDArray[np.float64]
 
     @property
     def summand(self) -> float:
@@ -94,6 +97,7 @@ def prove_facts(draft: Draft, constants: Mapping[str, Fraction]) -> Facts:
         float(np.linalg.norm(gram)),
         (float(gram.diagonal().min()), float(gram.diagonal().max())),
         constants,
+        gram,
     )
 
 

@@ -10,7 +10,11 @@ from collections.abc import Callable
 from fractions import Fraction
 from math import exp, log, nan, sqrt
 
+import numpy as np
+
+from ntkproof.checker.claims import TubeDeviation
 from ntkproof.checker.rules.deviation import flip_offset, flip_slope, near_share
+from ntkproof.checker.rules.tube import near_one, residual_integral, tube_radius
 from ntkproof.problem import InputError
 from ntkproof.prover.draft import Draft
 from ntkproof.prover.floats import FLOATS
@@ -23,6 +27,8 @@ source = "Du et al. 2019, with matrix Chernoff and the path-length argument (doc
 _SPECTRUM_SHARES = (0.01, 0.3)
 _REST_SHARES = (0.05, 0.3, 0.6)
 _SAFETY = 1 + 1e-6
+_TUBE_SHARE = 0.3  # of the failure probability, for the spectrum
+_DEVIATIONS = (0.002, 0.005, *(k / 100 for k in range(1, 50)))  # ε/σ_0, increasing: the first that works is the fastest
 
 
 def plan(facts: Facts, failure: float, width: int) -> Plan:
@@ -37,13 +43,14 @@ def plan(facts: Facts, failure: float, width: int) -> Plan:
     if training.step_size is not None:
         raise InputError("the theorem relu is about gradient flow; leave the step size out")
     rests = (0.0,) if training.init == "antisymmetric" else _REST_SHARES
-    plans = [
+    plans = [_in_tube(facts, width, failure)] if training.init == "antisymmetric" else []
+    plans += [
         _at(facts, width, failure * spectrum, failure * rest, failure * (1 - spectrum - rest))
         for spectrum in _SPECTRUM_SHARES
         for rest in rests
         if spectrum + rest < 1
     ]
-    return max(plans, key=lambda p: (p.holds, p.hypotheses[-1].have / max(p.hypotheses[-1].needed, 1e-300)))
+    return max(plans, key=lambda p: (p.holds, p.rate if p.holds else p.hypotheses[-1].have / p.hypotheses[-1].needed))
 
 
 def _at(facts: Facts, width: int, spectrum: float, rest: float, flips: float) -> Plan:
@@ -78,6 +85,43 @@ def _at(facts: Facts, width: int, spectrum: float, rest: float, flips: float) ->
     return Plan(width, "kantorovich", {**args, "radius": radius}, hypotheses, 2 * least**2, radius)
 
 
+def _in_tube(facts: Facts, width: int, failure: float) -> Plan:
+    """The largest rate such that no preactivation leaves the tube, over the deviation as a share of ``σ_0``."""
+    spectrum = _TUBE_SHARE * failure
+    delta = steps.least_delta(facts, spectrum, width)
+    sigma, omega = (sqrt(max((1 - delta) * facts.lambda_0, 0)), sqrt(facts.inverse_form / max(1 - delta, 1e-9)))
+    norms = facts.gram.diagonal()
+    steepest = sqrt(float(facts.network.slope_squared * np.max((facts.gram**2).sum(axis=1) / norms)) / width)
+    best = Hypothesis("2ε/σ_0 < 1 in the tube that the flow needs", 1.0, 0.0)
+    args = {"delta": delta, "spectrum_failure": spectrum, "flip_failure": failure - spectrum}
+    spectral = Hypothesis("1 > δ: H_0 ⪰ (1-δ)H∞ with the probability wanted", delta, 1.0)
+    if not spectral.holds:
+        return Plan(width, "tube", args, (spectral,), nan, nan)
+    for share in _DEVIATIONS:
+        allowed = share * sigma
+        tau = steepest * float(residual_integral(FLOATS, omega, sigma, allowed)) * _SAFETY
+        deviation = _tube_deviation(facts, tau, facts.neurons(width), failure - spectrum) * _SAFETY
+        if allowed / deviation > best.have:
+            best = Hypothesis(best.name, 1.0, allowed / deviation)
+        if deviation < allowed:
+            rate, radius = 2 * (sigma - deviation) ** 2, float(tube_radius(FLOATS, omega, sigma, deviation))
+            return Plan(width, "tube", {**args, "tau": tau}, (spectral, best), rate, radius)
+    return Plan(width, "tube", args, (spectral, best), nan, nan)
+
+
+def _tube_deviation(facts: Facts, tau: float, neurons: int, failure: float) -> float:
+    """Return the deviation that the rule ``tube_deviation`` will derive."""
+    norms, one = facts.gram.diagonal(), float(near_one(FLOATS, tau))
+    with np.errstate(all="ignore"):
+        gaps = 1 - facts.gram**2 / np.outer(norms, norms)
+        two = 2 * tau**2 / (np.pi * np.sqrt(np.maximum(gaps, 1e-300)))
+    np.fill_diagonal(two, one)
+    shares = np.minimum(one, two)
+    events = log(facts.n * (facts.n + 1) / 2 / failure)
+    counts = np.minimum(1, shares + np.sqrt(2 * shares * events / neurons) + events / (3 * neurons))
+    return sqrt(float(facts.network.jump_squared) * float((np.abs(facts.gram) * counts).sum(axis=1).max()))
+
+
 def maximise(f: Callable[[float], float], low: float, high: float) -> float:
     """Return where a function of one variable is largest: a grid, refined around its best point."""
     for _ in range(4):
@@ -92,5 +136,14 @@ def prove(draft: Draft, facts: Facts, plan: Plan, failure: Fraction) -> None:
     steps.prove_spectrum(draft, plan)
     steps.prove_start(draft, plan)
     args = {"tau": steps.short(plan.args["tau"]), "failure": steps.short(plan.args["flip_failure"], up=False)}
+    if plan.form == "tube":
+        draft.derive("tube", "tube_deviation", (), args, weaken=_round_tube)
+        uses = ("sigma", "path", "tube", "jacobian_norm")
+        draft.derive("convergence", "tube", uses, weaken=steps.round_convergence)
+        return
     draft.derive("deviation", "flip_deviation", ("norm",), args, weaken=steps.round_deviation)
     steps.conclude(draft, plan)
+
+
+def _round_tube(claim: TubeDeviation) -> TubeDeviation:
+    return TubeDeviation(claim.tau, steps.rounded(claim.deviation, up=True))

@@ -77,8 +77,8 @@ def prove_spectrum(draft: Draft, plan: Plan) -> None:
 
 
 def prove_start(draft: Draft, plan: Plan) -> None:
-    """Add ``residual`` or, for the distance form, ``path``: how far the start is from a solution."""
-    if plan.form == "distance":
+    """Add ``residual`` or, for the forms by distance, ``path``: how far the start is from a solution."""
+    if plan.form in ("distance", "tube"):
         draft.derive("path", "linearised_path", ("loewner", "inverse_form"), weaken=round_up)
         return
     training = draft.setting.problem.training

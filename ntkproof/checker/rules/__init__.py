@@ -52,6 +52,7 @@ from ntkproof.checker.rules.other_losses import loss_inequality, loss_kantorovic
 from ntkproof.checker.rules.rule import Rule
 from ntkproof.checker.rules.spectrum import condition_number, effective_rank, spectrum
 from ntkproof.checker.rules.sphere import frequencies_vanish, mercer
+from ntkproof.checker.rules.tube import tube, tube_deviation
 
 RULES: dict[str, Rule] = {
     "a_priori": a_priori,
@@ -105,4 +106,6 @@ RULES: dict[str, Rule] = {
     "separation": separation,
     "separation_log": separation_log,
     "spectrum": spectrum,
+    "tube": tube,
+    "tube_deviation": tube_deviation,
 }
