@@ -13,7 +13,6 @@ from ntkproof.checker.arithmetic import Matrix
 from ntkproof.checker.claims import EigenvalueBound, Enclosure, LambdaMin, OperatorNorm, Rejection
 from ntkproof.checker.rules.rule import Derived, Inputs, Proved, Rule, Setting
 
-
 MAX_FACTOR_WIDTH = 512
 
 
