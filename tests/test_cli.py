@@ -107,6 +107,16 @@ def test_certify_prints_json(run: Run) -> None:
     assert report["seconds"] >= 0
 
 
+def test_a_gap_that_is_not_reached_is_said_on_stderr(run: Run) -> None:
+    Path("close.csv").write_text("1,0\n1,1e-152\n0.3,0.5\n")
+    options = ("--activation", "erf", "--train", "hidden", "--gap", "1e-9")
+    made = run("certify", "close.csv", *options)
+    assert made.code == 0
+    assert re.fullmatch(r"the gap 1e-09 was not reached; the bounds are 0\.\d+ apart, relatively\n", made.err)
+    assert run("check", "close.cert.json").code == 0
+    assert run("certify", "points.csv", *options).err == ""
+
+
 def test_a_singular_matrix_is_refuted_with_its_rows(run: Run) -> None:
     Path("twice.csv").write_text("1,2\n3,4\n1,2\n")
     made = run("certify", "twice.csv", "-o", "p.cert.json")

@@ -70,7 +70,7 @@ def dominant_vector(apply: Callable[[NDArray[np.float64]], NDArray[np.float64]],
 def _solver(lower: NDArray[np.float64]) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
     """Return the function ``v ↦ (LLᵀ)⁻¹ v``: substitution by blocks, whose diagonal blocks are inverted here."""
     n = len(lower)
-    spans = [(first, min(first + 128, n)) for first in range(0, n, 128)]
+    spans = [(first, min(first + 256, n)) for first in range(0, n, 256)]
     inverses = [np.linalg.inv(lower[first:stop, first:stop]) for first, stop in spans]
     blocks = list(zip(spans, inverses, strict=True))
 

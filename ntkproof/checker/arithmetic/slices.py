@@ -38,7 +38,11 @@ class Slice(NamedTuple):
     peak: int
 
 
-Blocks = tuple[tuple[Slice, ...], ...]
+class Stack(NamedTuple):
+    """Digit planes of one matrix, lowest first: a float64 array of shape (planes, rows, columns) and their peaks."""
+
+    values: Floats
+    peaks: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class Symmetric:
 
     n: int
     bits: int
-    blocks: Blocks
+    blocks: tuple[tuple[Slice, ...], ...]
 
     @classmethod
     def from_lower(cls, n: int, packed: Iterable[int]) -> Self:
@@ -149,15 +153,14 @@ class Triangular:
 
     n: int
     bits: int
-    blocks: Blocks
+    blocks: tuple[Stack, ...]
 
     @classmethod
     def from_bytes(cls, n: int, width: int, data: bytes) -> Self:
         """Read the row-major lower triangle, `width` little-endian two's-complement bytes an entry."""
         exact.check_packed(n, width, data)
         bits = _slice_bits(n)
-        planes = ([plane.astype(np.float64) for plane in block] for block in _read(n, width, data, bits))
-        return cls(n, bits, tuple(map(_slices, planes)))
+        return cls(n, bits, tuple(map(_stack, _read(n, width, data, bits))))
 
 
 class _Words:
@@ -185,21 +188,17 @@ class _Words:
         for t, part in enumerate(parts):
             self.add(part, sign, position + bits * t)
 
-    def add_product(self, left: tuple[Slice, ...], right: tuple[Slice, ...], sign: int, position: int) -> None:
-        """Add sign * 2^position * L R^T, L and R given by float64 slices of the same width."""
-        for weight in range(len(left) + len(right) - 1):
-            total: Any = 0.0
-            bound = 0
-            for p in range(max(0, weight - len(right) + 1), min(weight + 1, len(left))):
-                a, b = left[p], right[weight - p]
-                size = a.values.shape[1] * a.peak * b.peak
-                if size > _FLOAT_EXACT:
-                    raise OverflowError("a product of slices could exceed 2^53")
-                if bound + size > _FLOAT_EXACT:  # products of one weight are added in float64 up to here
-                    self.add(Slice(total.astype(np.int64), bound), sign, position + self.bits * weight)
-                    total, bound = 0.0, 0
-                total, bound = a.values @ b.values.T + total, bound + size
-            self.add(Slice(total.astype(np.int64), bound), sign, position + self.bits * weight)
+    def add_product(self, left: Stack, right: Stack, sign: int, position: int) -> None:
+        """Add sign * 2^position * L R^T, L and R of slices of the same width: all their products in one call."""
+        length = left.values.shape[2]
+        bounds = [[length * x * y for y in right.peaks] for x in left.peaks]
+        if max(map(max, bounds)) > _FLOAT_EXACT:
+            raise OverflowError("a product of slices could exceed 2^53")
+        product = left.values.reshape(-1, length) @ right.values.reshape(-1, length).T
+        products = product.astype(np.int64).reshape(len(bounds), -1, len(bounds[0]), self.shape[1])
+        for p, row in enumerate(bounds):
+            for q, bound in enumerate(row):
+                self.add(Slice(products[p, :, q], bound), sign, position + self.bits * (p + q))
 
     def absolute(self) -> list[Ints]:
         """Consume the words; return non-negative ones, at most 2^bits, of the absolute values."""
@@ -228,14 +227,14 @@ def gram(inputs: Floats, exponent: int) -> Symmetric:
     """
     exact.check_inputs(inputs, exponent)
     rows, columns = inputs.shape
-    bits = _slice_bits(4 * columns)  # about four products of a weight fit float64 together
+    bits = _slice_bits(columns)
     planes = _float_planes(inputs, exponent, bits)
     if planes is None:
         return Symmetric.from_lower(rows, exact.gram(inputs, exponent).lower())
     blocks = []
     for first, stop in _spans(rows):
         words = _Words(bits, (stop - first, stop))
-        words.add_product(_slices([x[first:stop] for x in planes]), _slices([x[:stop] for x in planes]), 1, 0)
+        words.add_product(_stack([x[first:stop] for x in planes]), _stack([x[:stop] for x in planes]), 1, 0)
         blocks.append(_slices(_balanced(words.words, bits)))
     return Symmetric(rows, bits, tuple(blocks))
 
@@ -256,8 +255,8 @@ def residual_norm(matrix: Symmetric, shift: int, sign: int, e: int, witness: Tri
     for i, (first, stop) in enumerate(spans):
         for j, (begin, end) in enumerate(spans[: i + 1]):
             words = _Words(bits, (stop - first, end - begin))
-            left = tuple(Slice(part.values[:, :end], part.peak) for part in witness.blocks[i])
-            words.add_product(left, witness.blocks[j], -1, lift)
+            left = witness.blocks[i]
+            words.add_product(Stack(left.values[:, :, :end], left.peaks), witness.blocks[j], -1, lift)
             parts = tuple(Slice(part.values[:, begin:end], part.peak) for part in matrix.blocks[i])
             words.add_slices(parts, matrix.bits, sign, lift + e - f)
             if i == j:
@@ -300,14 +299,11 @@ def congruence(matrix: Symmetric | None, n: int, width: int, data: bytes) -> tup
     bits = _slice_bits(n)
     if n << bits >= _WORD_LIMIT:
         raise OverflowError("a sum of digits could reach 2^62")
-    rows = _slices([plane.reshape(n, n).astype(np.float64) for plane in _unpack(data, width, bits)])
-    left = rows
+    rows = left = _stack([plane.reshape(n, n) for plane in _unpack(data, width, bits)])
     if matrix is not None:
-        words = _Words(bits, (n, n))
-        words.add_product(rows, _dense(matrix, bits), 1, 0)
-        left = _slices([plane.astype(np.float64) for plane in _balanced(words.words, bits)])
-    words = _Words(bits, (n, n))
-    words.add_product(left, rows, 1, 0)
+        words = _product(rows, _dense(matrix, bits), bits)
+        left = _stack(_balanced(words.words, bits))
+    words = _product(left, rows, bits)
     diagonal = _python_ints([word.diagonal() for word in words.words], bits).tolist()
     for word in words.words:
         np.fill_diagonal(word, 0)
@@ -315,7 +311,15 @@ def congruence(matrix: Symmetric | None, n: int, width: int, data: bytes) -> tup
     return diagonal, int(max(_python_ints(totals, bits)))
 
 
-def _dense(matrix: Symmetric, bits: int) -> tuple[Slice, ...]:
+def _product(left: Stack, right: Stack, bits: int) -> _Words:
+    """L R^T, one slice of L at a time: less memory."""
+    words = _Words(bits, (left.values.shape[1], right.values.shape[1]))
+    for t in range(len(left.peaks)):
+        words.add_product(Stack(left.values[t : t + 1], left.peaks[t : t + 1]), right, 1, bits * t)
+    return words
+
+
+def _dense(matrix: Symmetric, bits: int) -> Stack:
     """The whole of a symmetric matrix in float64 slices of `bits` bits."""
     full: list[Floats] = []
     for (first, stop), block in zip(_spans(matrix.n), matrix.blocks, strict=True):
@@ -326,7 +330,7 @@ def _dense(matrix: Symmetric, bits: int) -> tuple[Slice, ...]:
         for target, plane in zip(full, planes, strict=False):
             target[first:stop, :stop] = plane
             target[:stop, first:stop] = plane.T
-    return _slices(full)
+    return _stack(full)
 
 
 def _spans(n: int) -> list[tuple[int, int]]:
@@ -358,6 +362,13 @@ def _slices(planes: Iterable[NDArray[Any]]) -> tuple[Slice, ...]:
     for plane in planes:
         plane.flags.writeable = False
     return tuple(Slice(plane, _peak(plane)) for plane in planes)
+
+
+def _stack(planes: Iterable[NDArray[Any]]) -> Stack:
+    """The planes as one read-only float64 array, with their peaks."""
+    values = np.array(list(planes), np.float64)
+    values.flags.writeable = False
+    return Stack(values, tuple(map(_peak, values)))
 
 
 def _python_ints(planes: list[Ints], bits: int) -> NDArray[np.object_]:
