@@ -310,17 +310,14 @@ def test_the_limit_kernel_is_bounded_from_below_by_the_truth(name: str):
     assert truth * (1 - 1e-5) - 1e-9 < float(lower["claim"]["value"]) < truth + 1e-9
 
 
-RELU_WIDTHS = {"wine": 10**8, "breast_cancer": 2 * 10**9, "digits": 4 * 10**8}
-
-
-@pytest.mark.parametrize("data", RELU_WIDTHS)
+@pytest.mark.parametrize("data", ["wine", "breast_cancer", "digits"])
 def test_the_widths_are_not_vacuous(data: str):
     for activation in ("erf", "tanh"):
         widths = [conclusion(f"{data}-{n}-{activation}-smooth", "width") for n in (10, 20, 50)]
         assert widths == sorted(widths)
         assert widths[0] < 2 * 10**4
         assert widths[2] < 2 * 10**6
-    assert conclusion(f"{data}-10-relu-relu", "width") < RELU_WIDTHS[data]
+    assert conclusion(f"{data}-10-relu-relu", "width") < 10**8
 
 
 def test_the_theorems_of_the_literature_ask_for_more():

@@ -28,7 +28,9 @@ TRAINED = "convergence-wine-10-"
 DISTANCE, SIGNS, DESCENT, BOWMAN, LECTURE, QUARTIC = (
     f"{TRAINED}erf-{name}" for name in ("smooth", "smooth-signs", "smooth-descent", "bowman2023", "lecture", "quartic")
 )
-RELU, RELU_DESCENT, DU_SIGNS = (f"{TRAINED}relu-{name}" for name in ("relu", "relu-descent", "du2019-signs"))
+RELU, RELU_SIGNS, RELU_DESCENT, DU_SIGNS = (
+    f"{TRAINED}relu-{name}" for name in ("relu", "relu-signs", "relu-descent", "du2019-signs")
+)
 TANH = f"{TRAINED}tanh-smooth"
 SPECTRUM, CONDITION = "wine10-spectrum", "wine10-condition-number"
 RANK, A_PRIORI = "wine10-effective-rank", "wine10-a-priori"
@@ -1508,7 +1510,7 @@ def _sharper() -> list[Forgery]:
     """Every rule that concludes a convergence, claimed a little sharper than it is."""
     ways = {"rate": "1.00001", "failure": "0.99999", "radius": "0.99999", "kernel_deviation": "0.99999"}
     found = []
-    for base in (DISTANCE, SIGNS, DESCENT, RELU_DESCENT, BOWMAN, LECTURE, QUARTIC):
+    for base in (DISTANCE, SIGNS, DESCENT, RELU, RELU_DESCENT, BOWMAN, LECTURE, QUARTIC):
         last = "mean_loss" if base == LECTURE else "convergence"
         short = base.removeprefix(TRAINED)
         found += told(
@@ -1728,7 +1730,7 @@ def _movement() -> list[Forgery]:
     )
     relu = told(
         "flips",
-        RELU,
+        RELU_SIGNS,
         ("as-smooth", _relu_as_smooth, "ReLU has a second derivative", "hypothesis", "deviation"),
         ("tau-zero", put("@deviation.args.tau", "0"), ball, "bad-argument", "deviation"),
         ("tau-negative", put("@deviation.args.tau", "-1"), ball, "bad-argument", "deviation"),
@@ -1759,7 +1761,6 @@ def _movement() -> list[Forgery]:
             "claim-differs",
             "deviation",
         ),
-        ("distance", _relu_distance, "ReLU has a Lipschitz derivative", "hypothesis", "convergence"),
     )
     path = told(
         "path",
@@ -1798,6 +1799,85 @@ def _movement() -> list[Forgery]:
     return smooth + relu + path
 
 
+def _tubes() -> list[Forgery]:
+    tube = "the preactivations stay in a narrower tube"
+    return told(
+        "tube",
+        RELU,
+        ("tau-claim", times("@tube.claim.tau", "1.1"), "a wider tube moves as little", "claim-differs", "tube"),
+        (
+            "tau-narrow",
+            both(times("@tube.args.tau", "0.9"), times("@tube.claim.tau", "0.9")),
+            tube,
+            "hypothesis",
+            "convergence",
+        ),
+        (
+            "tau-wide",
+            both(times("@tube.args.tau", "2"), times("@tube.claim.tau", "2")),
+            tube,
+            "claim-not-derived",
+            "tube",
+        ),
+        ("tau-zero", put("@tube.args.tau", "0"), tube, "bad-argument", "tube"),
+        (
+            "tau-negative",
+            both(times("@tube.args.tau", "-1"), times("@tube.claim.tau", "-1")),
+            tube,
+            "bad-argument",
+            "tube",
+        ),
+        ("failure-zero", put("@tube.args.failure", "0"), tube, "bad-argument", "tube"),
+        ("failure-above-1", put("@tube.args.failure", "2"), tube, "bad-argument", "tube"),
+        ("failure", put("@tube.args.failure", "0.001"), tube, "claim-not-derived", "tube"),
+        ("forgotten", everywhere("failure", "0.015"), "only one event counts", "claim-not-derived", "convergence"),
+        ("deviation", times("@tube.claim.deviation", "0.99999"), tube, "claim-not-derived", "tube"),
+        ("deviation-negative", put("@tube.claim.deviation", "-1"), tube, "claim-not-derived", "tube"),
+        (
+            "deviation-large",
+            put("@tube.claim.deviation", "0.3"),
+            "half the spectrum is enough",
+            "hypothesis",
+            "convergence",
+        ),
+        ("as-jacobian", put("@tube.claim", JACOBIAN), "a tube is a ball", "bad-claim", "tube"),
+        ("path", times("@path.claim.value", "0.99999"), tube, "claim-not-derived", "path"),
+        ("sigma-zero", put("@sigma.claim.value", "0"), tube, "hypothesis", "convergence"),
+        (
+            "premises-swapped",
+            put("@convergence.uses", ["sigma", "tube", "path", "jacobian_norm"]),
+            tube,
+            "bad-premises",
+            "convergence",
+        ),
+        ("residual", put("@path.claim.quantity", "residual"), tube, "claim-differs", "path"),
+        ("width-halved", training(width="1794022"), "half the network does", UNLIKELY, "loewner"),
+        ("claimed-signs", training(init="signs"), "a random network starts at 0", OUTSIDE, "path"),
+        ("step-added", training(step_size="0.01"), "gradient descent is gradient flow", OUTSIDE, "convergence"),
+        (
+            "as-kantorovich",
+            rule("convergence", "kantorovich", radius="10"),
+            "a tube is a ball",
+            "bad-premises",
+            "convergence",
+        ),
+        ("distance", _relu_distance, "ReLU has a Lipschitz derivative", "hypothesis", "convergence"),
+        ("bound", conclude("tube"), "what holds with some probability holds", "bad-conclusion", ""),
+    ) + told(
+        "tube",
+        DISTANCE,
+        ("erf", _erf_in_tube, "erf is piecewise linear", "hypothesis", "tube"),
+    )
+
+
+JACOBIAN = {"kind": "jacobian_deviation", "offset": "0.3", "slope": "0", "lipschitz": "no"}
+
+
+def _erf_in_tube(document: Json) -> None:
+    claim = {"kind": "tube_deviation", "tau": "0.001", "deviation": "0.1"}
+    add_step("deviation", new_step("tube", "tube_deviation", [], claim, {"tau": "0.001", "failure": "0.01"}))(document)
+
+
 def _relu_as_smooth(document: Json) -> None:
     borrow(DISTANCE, "deviation", "inputs_squared", "hadamard")(document)
     rule("deviation", "smooth_deviation")(document)
@@ -1805,11 +1885,10 @@ def _relu_as_smooth(document: Json) -> None:
 
 
 def _relu_distance(document: Json) -> None:
-    add_step(
-        "residual", new_step("path", "linearised_path", ["loewner", "inverse_form"], quantity("linearised_path", "18"))
-    )(document)
+    flips = {"kind": "jacobian_deviation", "offset": "3", "slope": "1", "lipschitz": "no"}
+    add_step("tube", new_step("flips", "flip_deviation", ["norm"], flips, {"tau": "0.01", "failure": "0.01"}))(document)
     rule("convergence", "distance", share="0.3")(document)
-    step(document, "convergence")["uses"][1] = "path"
+    step(document, "convergence")["uses"][2] = "flips"
 
 
 def _master_theorem() -> list[Forgery]:
@@ -2415,6 +2494,7 @@ def forgeries() -> list[Forgery]:
         *_spectrum_at_start(),
         *_start(),
         *_movement(),
+        *_tubes(),
         *_master_theorem(),
         *_events(),
         *_induction(),
