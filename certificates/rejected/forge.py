@@ -1509,23 +1509,13 @@ def conclude(name: str, claim: Json | None = None) -> Edit:
 def _sharper() -> list[Forgery]:
     """Every rule that concludes a convergence, claimed a little sharper than it is."""
     ways = {"rate": "1.00001", "failure": "0.99999", "radius": "0.99999", "kernel_deviation": "0.99999"}
-    found = []
+    other_width = ("other-width", everywhere("width", "2"), "two neurons do", "claim-differs", "convergence")
+    conclusion = ("conclusion-rate", times("conclusion.claim.rate", "2"), FASTER, "claim-not-derived", "")
+    found = told("sharper", DISTANCE, other_width, conclusion)
     for base in (DISTANCE, SIGNS, DESCENT, RELU, RELU_DESCENT, BOWMAN, LECTURE, QUARTIC):
         last = "mean_loss" if base == LECTURE else "convergence"
-        short = base.removeprefix(TRAINED)
-        found += told(
-            short,
-            base,
-            *((f"{name}", concluded(name, factor), FASTER, "claim-not-derived", last) for name, factor in ways.items()),
-            ("other-width", everywhere("width", "2"), "a network of two neurons", "claim-differs", last),
-            (
-                "conclusion-rate",
-                times("conclusion.claim.rate", "2"),
-                "the conclusion is stronger than its step",
-                "claim-not-derived",
-                "",
-            ),
-        )
+        lies = [(name, concluded(name, factor), FASTER, "claim-not-derived", last) for name, factor in ways.items()]
+        found += told(base.removeprefix(TRAINED), base, *lies)
     return found
 
 
