@@ -19,6 +19,7 @@ from ntkproof.checker.arithmetic import Matrix
 Integers = NDArray[Any]  # dtype object: Python integers
 
 _BLOCK = 64
+_FEW_ROWS = 300  # up to here LAPACK is faster than Lanczos
 
 
 def as_integers(matrix: Matrix) -> Integers:
@@ -41,7 +42,8 @@ def smallest_eigenpair(a: NDArray[np.float64]) -> tuple[float, NDArray[np.float6
         lower = np.linalg.cholesky(a).astype(np.float64)
     except np.linalg.LinAlgError:
         return None
-    vector = dominant_vector(_solver(lower), len(a))
+    few = len(a) <= _FEW_ROWS
+    vector = np.linalg.eigh(a)[1][:, 0] if few else dominant_vector(_solver(lower), len(a))
     value = float(vector @ (a @ vector))
     return (value, vector) if value > 2.0**-50 * len(a) ** 0.5 * a.diagonal().max() else None
 
