@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Protocol
 
 from ntkproof.checker.activations import Numbers
@@ -38,8 +39,13 @@ def lower(bound: Callable[..., Any], *values: Fraction | int) -> Fraction:
     return _ends(bound, values)[0]
 
 
+@lru_cache(maxsize=1)
+def _numbers() -> Intervals:
+    return Intervals(BITS)
+
+
 def _ends(bound: Callable[..., Any], values: tuple[Fraction | int, ...]) -> tuple[Fraction, Fraction]:
-    numbers = Intervals(BITS)
+    numbers = _numbers()
     try:
         return numbers.endpoints(bound(numbers, *(numbers.rational(value) for value in values)))
     except (ValueError, ArithmeticError) as error:

@@ -59,7 +59,7 @@ def test_other_settings_are_refused(change: dict[str, str], message: str) -> Non
 
 
 BAD: dict[str, tuple[Any, tuple[str, str]]] = {
-    "width": (lambda c: about(c, width=int(c.conclusion["width"]) // 2), ("loewner", "failure-probability")),
+    "width": (lambda c: about(c, width=int(c.conclusion["width"]) // 4 * 2), ("loewner", "failure-probability")),
     "rate": (lambda c: scale(c, "convergence", "claim", "rate", "1.000001"), ("convergence", "claim-not-derived")),
     "ball": (lambda c: scale(c, "convergence", "args", "radius", "0.9"), ("convergence", "hypothesis")),
     "flow": (lambda c: about(c, step_size=None), ("convergence", "outside-theorem")),

@@ -296,7 +296,8 @@ KINDS = [
     ("erf", "balanced", None, "kantorovich"),
     ("sin", "signs", None, "kantorovich"),
     ("erf", "antisymmetric", "0.1", "descent"),
-    ("relu", "antisymmetric", None, "kantorovich"),
+    ("relu", "antisymmetric", None, "tube"),
+    ("relu", "balanced", None, "kantorovich"),
     ("abs", "signs", None, "kantorovich"),
 ]
 kinds = pytest.mark.parametrize(("activation", "init", "step_size", "rule"), KINDS)
