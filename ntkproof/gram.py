@@ -57,7 +57,7 @@ def enclose_gram(
     n = dataset.n
     midpoint = np.empty((n, n), dtype=np.float64 if precision <= 53 else object)
     radius = np.empty((n, n))
-    for (i, j), (middle, spread) in zip(((i, j) for i in range(n) for j in range(i + 1)), lower, strict=True):
+    for (i, j), (middle, spread) in zip(((a, b) for a in range(n) for b in range(a + 1)), lower, strict=True):
         if middle.bit_length() - p > 1000:
             raise InputError(f"the kernel of rows {i} and {j} exceeds the float64 range")
         if precision <= 53:
