@@ -151,7 +151,7 @@ def measure(n: int, network: Network, reference: bool) -> list[str]:
     return [
         f"{n}",
         f"{network.activation}, depth {network.depth}, {network.train}",
-        *(f"{seconds[0]:.2f} / {seconds[1]:.2f}" for seconds in (plain, proving, checking)),
+        *(f"{seconds[0]:.3g} / {seconds[1]:.3g}" for seconds in (plain, proving, checking)),
         f"{ratios[0]:.1f} / {ratios[1]:.1f}",
         slow,
         " / ".join(f"{100 * part / total:.0f}" for part in spent.values()),

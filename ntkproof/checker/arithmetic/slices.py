@@ -98,7 +98,10 @@ class Symmetric:
 
     def diagonal(self) -> list[int]:
         """The n diagonal entries."""
-        return [self.entry(i, i) for i in range(self.n)]
+        found: list[int] = []
+        for (first, _), block in zip(_spans(self.n), self.blocks, strict=True):
+            found += _python_ints([part.values[:, first:].diagonal() for part in block], self.bits).tolist()
+        return found
 
     def lower(self) -> Iterator[int]:
         """The n(n+1)/2 entries of the row-major lower triangle."""
@@ -136,7 +139,7 @@ class Symmetric:
                 total = error = np.zeros((stop - first, stop))
                 for t, part in enumerate(block):
                     digits = part.values[first - begin : stop - begin, :stop].astype(np.float64)
-                    total, rest = _two_sum(total, digits * 2.0 ** (self.bits * t))
+                    total, rest = _two_sum(total, digits * np.ldexp(1.0, self.bits * t))
                     error = error + rest
                 high, low = _two_sum(total, error)
                 if np.abs(high).max() > 2.0**900:
