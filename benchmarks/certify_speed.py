@@ -231,7 +231,7 @@ def compare(n: int) -> list[str]:
     proving, certificate = best(lambda: certify(dataset, network), 3)
     checking, _ = best(lambda: check(certificate), 3)
     judging, _ = best(lambda: check(certificate, engine="reference"), 3)
-    return [f"{n}", *(f"{seconds[0]:.3f}" for seconds in (proving, checking, judging, *others))]
+    return [f"{n}", *(f"{seconds[0]:.3f}".replace("nan", "–") for seconds in (proving, checking, judging, *others))]
 
 
 # Tables -------------------------------------------------------------------------------------------------------------
@@ -275,7 +275,8 @@ def load_average() -> str:
 def main(options: list[str]) -> None:
     """Print the machine and the tables."""
     sizes = sorted(NAMES) + ([] if "--quick" in options else [5000])
-    print(f"# Speed of λ_min\n\nPrinted by `python benchmarks/certify_speed.py {' '.join(options)}`.\n\n{machine()}.")
+    command = " ".join(["python benchmarks/certify_speed.py", *options])
+    print(f"# Speed of λ_min\n\nPrinted by `{command}`.\n\n{machine()}.")
     print(f"Load average at the start: {load_average()} (this program makes 1 of it with one thread).\n")
     heads = ["n", "network", "float64 kernel + eigvalsh", "certify", "check fast", "ratio", "check reference"]
     heads += ["enclosure / factor / residual, %", "gap", "certificate, MB", "peak, MiB"]
@@ -293,9 +294,7 @@ def main(options: list[str]) -> None:
     jobs = [(n, *case) for n in (100, 500) for case in (("erf", 1e-6), ("erf", 1e-12), ("relu", 1e-13))]
     table(heads, measure_planted, jobs, 1)
     print("## What exists\n\nThe first n rows of digits, ReLU, depth 1, hidden; CPU seconds. Intervals of 128 bits;")
-    print(
-        "`LDLᵀ` proves only that λ_min is above 0.999 of its value; the entries are Arb's each time; nan: not tried.\n"
-    )
+    print("`LDLᵀ` proves only that λ_min is above 0.999 of its value; the entries are Arb's each time; –: not tried.\n")
     heads = ["n", "certify", "check fast", "check reference", "Arb LDLᵀ", "mpmath LDLᵀ", "Arb eigenvalues"]
     table(heads, compare, [(50,), (100,), (200,), (400,)], 1)
     print(f"Load average at the end: {load_average()}.")

@@ -230,15 +230,26 @@ def gram(inputs: Floats, exponent: int) -> Symmetric:
     """
     exact.check_inputs(inputs, exponent)
     rows, columns = inputs.shape
-    bits = _slice_bits(columns)
+    bits = _slice_bits(4 * columns)  # four products of slices fit float64 together
     planes = _float_planes(inputs, exponent, bits)
+    if planes is not None and len(planes) > 4:
+        bits = _slice_bits(_MAX_GRAM_SLICES * columns)
+        planes = _float_planes(inputs, exponent, bits)
     if planes is None:
         return Symmetric.from_lower(rows, exact.gram(inputs, exponent).lower())
+    upward, downward = np.concatenate(planes, axis=1), np.concatenate(planes[::-1], axis=1)
+    peaks, count = [_peak(plane) for plane in planes], len(planes)
     blocks = []
     for first, stop in _spans(rows):
-        words = _Words(bits, (stop - first, stop))
-        words.add_product(_stack([x[first:stop] for x in planes]), _stack([x[:stop] for x in planes]), 1, 0)
-        blocks.append(_slices(_balanced(words.words, bits)))
+        words = []
+        for weight in range(2 * count - 1):  # all slices p and weight - p side by side
+            low, high = max(0, weight - count + 1), min(weight + 1, count)
+            bound = columns * sum(peaks[p] * peaks[weight - p] for p in range(low, high))
+            if bound > _FLOAT_EXACT:
+                raise OverflowError("a product of slices could exceed 2^53")
+            left, right = (slice(columns * (low + k), columns * (high + k)) for k in (0, count - 1 - weight))
+            words.append((upward[first:stop, left] @ downward[:stop, right].T).astype(np.int64))
+        blocks.append(_slices(_balanced(words, bits)))
     return Symmetric(rows, bits, tuple(blocks))
 
 
