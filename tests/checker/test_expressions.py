@@ -10,7 +10,7 @@ import flint
 import numpy as np
 import pytest
 from flint import arb, arb_series
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ntkproof.checker.arithmetic import elementary
@@ -356,6 +356,7 @@ TRUTHS = {
 
 
 @settings(max_examples=300, deadline=None)
+@example("cos", 33_376_461_233_997_217_793, 0, 60, 30)
 @given(
     st.sampled_from(sorted(TRUTHS)),
     st.integers(-(2**70), 2**70),
@@ -375,8 +376,8 @@ def test_functions_hold_every_point(name: str, m: int, r: int, p: int, bits: int
             for low, high in found:
                 assert not value < arb(flint.fmpq(low.numerator, low.denominator))
                 assert not value > arb(flint.fmpq(high.numerator, high.denominator))
-    if r == 0:
-        assert all(high - low <= F(64, 2**bits) * max(1, abs(low)) for low, high in found)
+    if r == 0:  # as narrow as the rounding of the argument itself allows: no derivative here exceeds 1
+        assert all(high - low <= F(64, 2**bits) * max(1, abs(low), abs(points[1])) for low, high in found)
 
 
 @settings(max_examples=300, deadline=None)
