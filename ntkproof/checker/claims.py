@@ -373,6 +373,57 @@ class LossConvergence(Claim):
 
 
 @dataclass(frozen=True)
+class LayerNorms(Claim):
+    """``‖W^l‖ ≤ norms[l−1]`` at the start, l = 1 … D + 1, and ``‖b^l‖ ≤ biases[l−1]`` unless ``biases`` is empty.
+
+    ``norms`` bounds operator norms, ``biases`` Euclidean ones.
+    """
+
+    kind: ClassVar[str] = "layer_norms"
+    norms: tuple[Fraction, ...] = _field(_list_of(_number), UPPER)
+    biases: tuple[Fraction, ...] = _field(_list_of(_number, 0), UPPER, default=())
+
+    def flaw(self) -> str:
+        same = len(self.biases) in (0, len(self.norms))
+        return "" if same else f"{len(self.norms)} norms and {len(self.biases)} biases"
+
+
+@dataclass(frozen=True)
+class GradientBound(Claim):
+    """With probability at least ``1 − failure``, for every θ with ``‖θ − θ_0‖ ≤ radius`` and every sample i:
+
+    ``‖∇_θ f(x_i; θ)‖ ≤ gradient`` and ``‖J(θ)‖ ≤ jacobian``.  Where σ has a kink any slope between its two may stand
+    for σ'.
+    """
+
+    kind: ClassVar[str] = "gradient_bound"
+    radius: Fraction = _field(_number, LOWER)
+    failure: Fraction = _field(_number, UPPER)
+    gradient: Fraction = _field(_number, UPPER)
+    jacobian: Fraction = _field(_number, UPPER)
+
+    def flaw(self) -> str:
+        return "" if self.failure < 1 else "a failure probability of 1 or more says nothing"
+
+
+@dataclass(frozen=True)
+class HessianBound(Claim):
+    """With probability at least ``1 − failure``, in the ball ``‖θ − θ_0‖ ≤ radius``:
+
+    ``‖∇²_θ f(x_i; θ)‖ ≤ hessian`` for every sample i, and ``lipschitz`` is a Lipschitz constant of ``J``.
+    """
+
+    kind: ClassVar[str] = "hessian_bound"
+    radius: Fraction = _field(_number, LOWER)
+    failure: Fraction = _field(_number, UPPER)
+    hessian: Fraction = _field(_number, UPPER)
+    lipschitz: Fraction = _field(_number, UPPER)
+
+    def flaw(self) -> str:
+        return "" if self.failure < 1 else "a failure probability of 1 or more says nothing"
+
+
+@dataclass(frozen=True)
 class Mercer(Claim):
     """``lower_k ≤ λ_k ≤ upper_k``, k = 0 … K, on the unit sphere of ``ℝ^dimension`` with the uniform distribution.
 
@@ -418,6 +469,9 @@ KINDS: dict[str, type[Claim]] = {
         Trajectory,
         LossInequality,
         LossConvergence,
+        LayerNorms,
+        GradientBound,
+        HessianBound,
         Mercer,
         Vanishing,
     )
