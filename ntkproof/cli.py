@@ -32,6 +32,8 @@ from ntkproof.prover.certify import DEFAULT_GAP, STATEMENTS, certify
 from ntkproof.theorems import THEOREMS
 from ntkproof.theorems.certify import certify_convergence
 from ntkproof.theorems.conditions import conditions
+from ntkproof.theorems.operator_norms import STATEMENTS as IN_BALL
+from ntkproof.theorems.operator_norms import certify_in_ball
 
 ENGINES = ("fast", "reference")
 
@@ -173,9 +175,12 @@ def reached_gap(conclusion: Mapping[str, Any]) -> Fraction | None:
 @cli.command("certify")
 @data_options
 @network_options
-@click.option("--statement", type=click.Choice((*STATEMENTS, "convergence")), default="lambda-min", show_default=True)
+@click.option(
+    "--statement", type=click.Choice((*STATEMENTS, "convergence", *IN_BALL)), default="lambda-min", show_default=True
+)
 @click.option("--theorem", help=f"For convergence: {', '.join(THEOREMS)} [default: smooth or relu].")
 @training_options
+@click.option("--radius", help="For gradient-bound and hessian-bound: of the ball around the start.")
 @click.option("--gap", type=float, default=DEFAULT_GAP, show_default=True, help="Relative width wanted.")
 @engine_option
 @click.option("-o", "--output", type=Path, help=f"The certificate to write [default: DATA{SUFFIX}].")
@@ -184,6 +189,7 @@ def certify_command(
     kernel: str,
     statement: str,
     theorem: str | None,
+    radius: str | None,
     gap: float,
     engine: str,
     output: Path | None,
@@ -200,6 +206,9 @@ def certify_command(
             certificate = certify_convergence(
                 dataset, network, theorem=theorem, engine=engine, gap=gap, tick=tick, **training
             )
+        elif statement in IN_BALL:
+            chosen = {name: training[name] for name in ("width", "init", "failure_probability")}
+            certificate = certify_in_ball(dataset, network, statement=statement, radius=radius, engine=engine, **chosen)
         else:
             certificate = certify(
                 dataset, network, kernel=kernel, statement=statement, engine=engine, gap=gap, tick=tick
@@ -287,6 +296,14 @@ def describe_conclusion(conclusion: dict[str, Any]) -> str:
             f"at width {c['width']}, with probability ≥ 1 - {c['failure']}: {loss.format(rate=c['rate'])}, "
             f"‖θ - θ_0‖ ≤ {c['radius']}, ‖H - H_0‖ ≤ {c['kernel_deviation']}"
         )
+    if kind in ("gradient_bound", "hessian_bound"):
+        c = conclusion
+        what = (
+            f"‖∇f(x_i)‖ ≤ {c['gradient']}, ‖J‖ ≤ {c['jacobian']}"
+            if kind == "gradient_bound"
+            else f"‖∇²f(x_i)‖ ≤ {c['hessian']}, ‖J(p) - J(q)‖ ≤ {c['lipschitz']} ‖p - q‖"
+        )
+        return f"within {c['radius']} of the start, with probability ≥ 1 - {c['failure']}: {what}"
     names = {
         "lambda_min": "λ_min",
         "a_priori": "λ_min",
@@ -350,8 +367,9 @@ def describe_verdict(path: Path, verdict: Verdict) -> str:
         f"σ_w {about['weight_std']}, β {about['bias']}, input scale {about['input_scale']}",
     ]
     if "width" in about:
-        step = f"descent with step {about['step_size']}" if "step_size" in about else "flow"
-        lines.append(f"  training: width {about['width']}, init {about['init']}, gradient {step}")
+        step = f", gradient descent with step {about['step_size']}" if "step_size" in about else ", gradient flow"
+        step = "" if verdict.conclusion["kind"] in IN_BALL.values() else step
+        lines.append(f"  training: width {about['width']}, init {about['init']}{step}")
     return "\n".join([*lines, *(f"  rests on: {assumption}" for assumption in verdict.assumptions)])
 
 

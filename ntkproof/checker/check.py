@@ -17,7 +17,15 @@ from ntkproof.certificate import Certificate, Malformed, Step, parse, read
 from ntkproof.checker.activation_bounds import growth
 from ntkproof.checker.arithmetic import Arithmetic, Tick, arithmetic
 from ntkproof.checker.arithmetic.interval import Intervals
-from ntkproof.checker.claims import Convergence, LossConvergence, Rejection, parse_claim, to_fields
+from ntkproof.checker.claims import (
+    Convergence,
+    GradientBound,
+    HessianBound,
+    LossConvergence,
+    Rejection,
+    parse_claim,
+    to_fields,
+)
 from ntkproof.checker.expressions import parse as parse_expression
 from ntkproof.checker.rules import RULES
 from ntkproof.checker.rules.rule import Proved, Setting
@@ -32,9 +40,12 @@ CONCLUSIONS = (
     "a_priori",
     "convergence",
     "loss_convergence",
+    "gradient_bound",
+    "hessian_bound",
     "mercer",
     "vanishing",
 )
+PROBABLE = Convergence | LossConvergence | GradientBound | HessianBound  # these state how probable they are
 
 
 @dataclass(frozen=True)
@@ -161,7 +172,7 @@ def _replay(certificate: Certificate, numbers: Arithmetic, tick: Tick, where: _W
             proved.claim.kind,
         )
     _follows(proved.claim, stated)
-    if proved.events and not isinstance(stated, Convergence | LossConvergence):
+    if proved.events and not isinstance(stated, PROBABLE):
         raise Rejection("bad-conclusion", "the claim holds with some probability, which the conclusion does not state")
     return Proved(stated, None, proved.assumptions, proved.assumed)
 

@@ -48,6 +48,7 @@ from ntkproof.checker.rules.initialization import (
     weyl,
 )
 from ntkproof.checker.rules.null_vector import null_vector
+from ntkproof.checker.rules.operator_norms import gaussian_norms, gradient_bound, hessian_bound
 from ntkproof.checker.rules.other_losses import loss_inequality, loss_kantorovich
 from ntkproof.checker.rules.rule import Rule
 from ntkproof.checker.rules.spectrum import condition_number, effective_rank, spectrum
@@ -92,7 +93,10 @@ RULES: dict[str, Rule] = {
     "frequencies_vanish": frequencies_vanish,
     "gershgorin": gershgorin,
     "gram_is_psd": gram_is_psd,
+    "gaussian_norms": gaussian_norms,
+    "gradient_bound": gradient_bound,
     "hermite_enclosure": hermite_enclosure,
+    "hessian_bound": hessian_bound,
     "inputs_enclosure": inputs_enclosure,
     "kernel_enclosure": kernel_enclosure,
     "khatri_rao": khatri_rao,
