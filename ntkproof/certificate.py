@@ -22,7 +22,18 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from ntkproof.problem import Dataset, InputError, Network, Problem, Sphere, Training, decimal, exact, parse_decimal
+from ntkproof.problem import (
+    Dataset,
+    InputError,
+    Network,
+    Problem,
+    Sphere,
+    Training,
+    Weights,
+    decimal,
+    exact,
+    parse_decimal,
+)
 
 FORMAT = "ntkproof-certificate-1"
 SUFFIX = ".cert.json"
@@ -35,7 +46,7 @@ INLINE = 256 * 2**10
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,199}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_DTYPE = re.compile(r"float64|int([1-9][0-9]{0,5})")
+_DTYPE = re.compile(r"float(?:32|64)|int([1-9][0-9]{0,5})")
 
 
 class Malformed(ValueError):
@@ -44,10 +55,10 @@ class Malformed(ValueError):
 
 @dataclass(frozen=True)
 class Array:
-    """An exact numeric array: little-endian float64, or two's-complement integers of a fixed width.
+    """An exact numeric array: little-endian float64 or float32, or two's-complement integers of a fixed width.
 
     Args:
-        dtype: ``float64`` or ``int8``, ``int16``, ``int24`` … (any whole number of bytes up to 8192).
+        dtype: ``float64``, ``float32`` or ``int8``, ``int16``, ``int24`` … (any whole number of bytes up to 8192).
         shape: its lengths; row-major order.  A packed lower triangle of order n has shape ``(n(n+1)/2,)``.
         data: the bytes.
     """
@@ -59,12 +70,26 @@ class Array:
     @property
     def width(self) -> int:
         """Bytes per number."""
-        return 8 if self.dtype == "float64" else int(self.dtype[3:]) // 8
+        return int(self.dtype.removeprefix("float" if self.is_float else "int")) // 8
+
+    @property
+    def is_float(self) -> bool:
+        """Whether it holds floating-point numbers."""
+        return self.dtype.startswith("float")
 
     @classmethod
     def from_floats(cls, values: NDArray[np.float64]) -> Array:
         """Store a float64 array exactly."""
         return cls("float64", tuple(int(k) for k in values.shape), values.astype("<f8").tobytes())
+
+    @classmethod
+    def from_weights(cls, values: NDArray[np.float64]) -> Array:
+        """Store a float64 array exactly, in float32 if its numbers (none of them -0) fit that."""
+        with np.errstate(over="ignore", under="ignore"):
+            short = values.astype("<f4")
+        if not (short.astype(np.float64) == values).all():
+            return cls.from_floats(values)
+        return cls("float32", tuple(int(k) for k in values.shape), short.tobytes())
 
     @classmethod
     def from_integers(cls, values: list[int]) -> Array:
@@ -85,8 +110,9 @@ class Array:
         return cls(f"int{8 * width}", (len(values),), octets[:, :width].tobytes())
 
     def floats(self) -> NDArray[np.float64]:
-        """Return the float64 array."""
-        return np.frombuffer(self.data, dtype="<f8").reshape(self.shape).astype(np.float64)
+        """Return the numbers as a float64 array, exactly."""
+        stored = "<f4" if self.dtype == "float32" else "<f8"
+        return np.frombuffer(self.data, dtype=stored).reshape(self.shape).astype(np.float64)
 
     def integers(self) -> list[int]:
         """Return the integers in order."""
@@ -231,7 +257,7 @@ def _integer(raw: Any, where: str) -> int:
 
 def _problem(raw: Any, folder: Path | None) -> Problem:
     about = "sphere" if isinstance(raw, dict) and "sphere" in raw else "dataset"
-    top = _fields(raw, "problem", (about, "network", "kernel"), ("training",))
+    top = _fields(raw, "problem", (about, "network", "kernel"), ("training", "weights"))
     net = _fields(
         top["network"],
         "problem.network",
@@ -243,7 +269,8 @@ def _problem(raw: Any, folder: Path | None) -> Problem:
         domain = _sphere(top[about]) if about == "sphere" else _dataset(top[about], folder)
         network = Network(depth=_integer(net["depth"], "problem.network.depth"), **names, **numbers)
         training = _training(top["training"]) if "training" in top else None
-        problem = Problem(domain, network, _text(top["kernel"], "problem.kernel"), training)
+        weights = _weights(top["weights"], folder) if "weights" in top else None
+        problem = Problem(domain, network, _text(top["kernel"], "problem.kernel"), training, weights)
     except InputError as error:
         raise Malformed(f"problem: {error}") from None
     if network.activation != net["activation"]:
@@ -258,6 +285,27 @@ def _training(raw: Any) -> Training:
         raise Malformed("problem.training.width: expected a whole number as a string")
     step = _decimal(top["step_size"], "problem.training.step_size") if "step_size" in top else None
     return Training(int(width), _text(top["init"], "problem.training.init"), step)
+
+
+def _weights(raw: Any, folder: Path | None) -> Weights:
+    where = "problem.weights"
+    top = _fields(raw, where, ("layers", "biases", "mirrored"), ("step_size",))
+    if type(top["mirrored"]) is not bool:
+        raise Malformed(f"{where}.mirrored: expected true or false")
+    layers, biases = (
+        tuple(_stored_weights(each, f"{where}.{name}[{k}]", axes, folder) for k, each in enumerate(arrays))
+        for name, axes in (("layers", 2), ("biases", 1))
+        for arrays in (_list(top[name], f"{where}.{name}"),)
+    )
+    step = _decimal(top["step_size"], f"{where}.step_size") if "step_size" in top else None
+    return Weights(layers, biases, top["mirrored"], step)
+
+
+def _stored_weights(raw: Any, where: str, dimensions: int, folder: Path | None) -> NDArray[np.float64]:
+    array = _array(raw, where, folder)
+    if not array.is_float or len(array.shape) != dimensions:
+        raise Malformed(f"{where}: expected a float64 or float32 array of {dimensions} dimension(s)")
+    return array.floats()
 
 
 def _dataset(raw: Any, folder: Path | None) -> Dataset:
@@ -335,9 +383,9 @@ def _array(raw: Any, where: str, folder: Path | None) -> Array:
     top = _fields(raw, where, (*common, "file", "bytes") if stored else (*common, "base64"))
     match = _DTYPE.fullmatch(top["dtype"]) if isinstance(top["dtype"], str) else None
     if match is None or (match[1] and (int(match[1]) % 8 or int(match[1]) > 8 * MAX_INTEGER_WIDTH)):
-        raise Malformed(f"{where}.dtype: expected float64 or int8, int16, int24, …")
+        raise Malformed(f"{where}.dtype: expected float64, float32 or int8, int16, int24, …")
     shape = tuple(_integer(k, f"{where}.shape") for k in _list(top["shape"], f"{where}.shape"))
-    size = 8 if match[1] is None else int(match[1]) // 8
+    size = int(match[1] or top["dtype"].removeprefix("float")) // 8
     for length in shape:
         size *= max(length, 0)
     if not 1 <= len(shape) <= 2 or not 0 < size <= MAX_ARRAY:
@@ -464,6 +512,15 @@ def to_json(certificate: Certificate, files: Mapping[str, str] | None = None) ->
         if training.step_size is not None:
             fields["step_size"] = decimal(exact(training.step_size))
         top["problem"]["training"] = fields
+    weights = certificate.problem.weights
+    if weights is not None:
+        kinds: dict[str, Any] = {
+            name: [array(f"{name}:{k}", stored[f"{name}:{k}"]) for k in range(len(arrays))]
+            for name, arrays in (("layers", weights.layers), ("biases", weights.biases))
+        }
+        top["problem"]["weights"] = {**kinds, "mirrored": weights.mirrored}
+        if weights.step_size is not None:
+            top["problem"]["weights"]["step_size"] = decimal(exact(weights.step_size))
     return json.dumps(top, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -473,6 +530,11 @@ def _arrays(certificate: Certificate) -> Iterator[tuple[str, Array]]:
         yield "inputs", Array.from_floats(domain.inputs)
         if domain.targets is not None:
             yield "targets", Array.from_floats(domain.targets)
+    weights = certificate.problem.weights
+    if weights is not None:
+        for name, arrays in (("layers", weights.layers), ("biases", weights.biases)):
+            for k, values in enumerate(arrays):
+                yield f"{name}:{k}", Array.from_weights(values)
     for step in certificate.steps:
         for name, value in step.witness.items():
             yield f"{step.id}:{name}", value

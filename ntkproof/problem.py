@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,6 +25,7 @@ MAX_DIMENSION = 1000
 MAX_DEPTH = 10
 MAX_LABEL = 2000
 MAX_WIDTH = 10**60
+MAX_WEIGHTS = 2**28
 KERNELS = ("ntk", "nngp")
 TRAINED = ("hidden", "output", "both", "all")
 INPUT_SCALES = ("1", "fan-in")
@@ -331,14 +333,78 @@ class Training:
         if self.init in ("balanced", "antisymmetric") and self.width % 2:
             raise InputError(f"init={self.init} needs an even width, not {self.width}")
         if self.step_size is not None:
-            object.__setattr__(self, "step_size", exact(self.step_size))
-            if not 0 < exact(self.step_size) <= 10**6:
-                raise InputError(f"the step size must be from 0 to 10^6, not {self.step_size}")
+            object.__setattr__(self, "step_size", _step_size(self.step_size))
 
     @property
     def independent_neurons(self) -> int:
         """Number of independent hidden neurons at initialisation."""
         return self.width // 2 if self.init == "antisymmetric" else self.width
+
+
+def _step_size(value: Fraction | int | float | str) -> Fraction:
+    step = exact(value)
+    if not 0 < step <= 10**6:
+        raise InputError(f"the step size must be from 0 to 10^6, not {value}")
+    return step
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """The weights a network starts from, the float64 numbers themselves, and how it is trained from there.
+
+    They are the ``W`` and ``b`` of `Network` (NTK parametrisation: scales are applied to them, not in them).
+
+    Args:
+        layers: ``W¹ … W^{depth+1}``; ``W^l`` of shape ``(n_l, n_{l−1})``, ``n_0`` the inputs, ``n_{depth+1} = 1``.
+        biases: ``b^l`` of shape ``(n_l,)``: none for β = 0; else ``b¹`` for ``train`` hidden or both, which have no
+            output bias, and ``b¹ … b^{depth+1}`` for ``all``.
+        mirrored: for depth 1: the arrays are one half of the hidden neurons, and the other half is the same with
+            opposite output weights, so the network starts at 0 (at its output bias, if there is one).
+        step_size: the step of gradient descent, or None for gradient flow; the loss is ``½‖f(X) − y‖²``.
+
+    Raises:
+        InputError: shapes that do not fit together, absurd sizes, NaN or infinity, or a step size out of range.
+    """
+
+    layers: tuple[NDArray[np.float64], ...]
+    biases: tuple[NDArray[np.float64], ...] = ()
+    mirrored: bool = False
+    step_size: Fraction | int | float | str | None = None
+
+    def __post_init__(self) -> None:
+        layers = tuple(_float64(array, f"the weights W{k}", 2) for k, array in enumerate(self.layers, 1))
+        biases = tuple(_float64(array, f"the biases b{k}", 1) for k, array in enumerate(self.biases, 1))
+        object.__setattr__(self, "layers", layers)
+        object.__setattr__(self, "biases", biases)
+        if not 2 <= len(layers) <= MAX_DEPTH + 1:
+            raise InputError(f"weights of 2 to {MAX_DEPTH + 1} layers are needed, not {len(layers)}")
+        if type(self.mirrored) is not bool or (self.mirrored and len(layers) != 2):
+            raise InputError("only networks with one hidden layer can be mirrored")
+        for k, (first, second) in enumerate(pairwise(layers), 1):
+            if first.size == 0 or second.shape[1] != first.shape[0]:
+                raise InputError(f"W{k} of shape {first.shape} does not fit W{k + 1} of shape {second.shape}")
+        if layers[-1].shape[0] != 1:
+            raise InputError(f"W{len(layers)} must have one row, the one output, not {layers[-1].shape[0]}")
+        for k, (layer, bias) in enumerate(zip(layers, biases, strict=False), 1):
+            if bias.shape[0] != layer.shape[0]:
+                raise InputError(f"b{k} has {bias.shape[0]} entries for the {layer.shape[0]} rows of W{k}")
+        if sum(array.size for array in (*layers, *biases)) > MAX_WEIGHTS:
+            raise InputError(f"more than {MAX_WEIGHTS} weights")
+        if self.step_size is not None:
+            object.__setattr__(self, "step_size", _step_size(self.step_size))
+
+    @property
+    def width(self) -> int:
+        """Number of hidden neurons of the widest layer, both halves counted."""
+        return max(len(layer) for layer in self.layers[:-1]) * (2 if self.mirrored else 1)
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the numbers as little-endian float64, layer by layer, then the biases."""
+        digest = hashlib.sha256(b"mirrored" if self.mirrored else b"")
+        for array in (*self.layers, *self.biases):
+            digest.update(array.astype("<f8").tobytes())
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -350,27 +416,46 @@ class Problem:
         network: the network.
         kernel: ``ntk`` or ``nngp``; the NNGP kernel is the covariance of ``f`` and ignores no parameter, so it
             asks for ``train="all"``.
-        training: for statements about a network of finite width; these need targets.
+        training: for statements about a randomly initialised network of finite width; these need targets.
+        weights: for statements about a network with given weights; these need targets, too.
 
     Raises:
-        InputError: unknown kernel, ``nngp`` with a choice of trained layers, or training without targets.
+        InputError: unknown kernel, ``nngp`` with a choice of trained layers, training without targets, or weights
+            that do not fit the data and the network.
     """
 
     domain: Dataset | Sphere
     network: Network
     kernel: str = "ntk"
     training: Training | None = None
+    weights: Weights | None = None
 
     def __post_init__(self) -> None:
         if self.kernel not in KERNELS:
             raise InputError(f"unknown kernel {self.kernel!r}; there are {', '.join(KERNELS)}")
         if self.kernel == "nngp" and self.network.train != "all":
             raise InputError("the nngp kernel does not depend on what is trained; leave train out (train=all)")
-        if self.training is not None:
+        if self.training is not None or self.weights is not None:
             if self.dataset.targets is None:
                 raise InputError("a statement about training needs targets")
             if self.kernel != "ntk":
                 raise InputError("a statement about training needs the ntk kernel")
+        if self.weights is not None:
+            if self.training is not None:
+                raise InputError("weights are either random or given, not both")
+            self._fit(self.weights)
+
+    def _fit(self, weights: Weights) -> None:
+        network, inputs = self.network, weights.layers[0].shape[1]
+        if network.train == "output":
+            raise InputError("given weights are for train=hidden, both or all")
+        if len(weights.layers) != network.depth + 1:
+            raise InputError(f"{len(weights.layers)} layers of weights for a network of depth {network.depth}")
+        if inputs != self.dataset.d:
+            raise InputError(f"W1 takes {inputs} inputs, the dataset has {self.dataset.d}")
+        biases = 0 if network.beta == 0 else len(weights.layers) if network.train == "all" else 1
+        if len(weights.biases) != biases:
+            raise InputError(f"{len(weights.biases)} bias vectors where the network has {biases}")
 
     @property
     def dataset(self) -> Dataset:

@@ -116,7 +116,7 @@ class Rule:
             raise Rejection("bad-premises", "the rule uses other kinds of claims", expected, found)
         for name, array in step.witness.items():
             dimensions = 2 if name in self.matrices else 1
-            if array.dtype == "float64" or len(array.shape) != dimensions:
+            if array.is_float or len(array.shape) != dimensions:
                 raise Rejection(
                     "bad-witness", f"the witness {name} must be an array of integers, {dimensions}-dimensional"
                 )
