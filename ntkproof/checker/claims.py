@@ -283,6 +283,24 @@ class JacobianDeviation(Claim):
 
 
 @dataclass(frozen=True)
+class LocalDeviation(Claim):
+    """For ``‖θ − θ_0‖ ≤ radius``: ``‖J(θ) − J(θ_0)‖ ≤ offset + slope ‖θ − θ_0‖`` and ``‖J(θ)‖ ≤ norm``.
+
+    ``lipschitz``: ``yes``, ``slope`` is also a Lipschitz constant of ``J`` on that ball, and ``offset`` is 0; or ``no``.
+    """
+
+    kind: ClassVar[str] = "local_deviation"
+    radius: Fraction = _field(_number, LOWER)
+    offset: Fraction = _field(_number, UPPER)
+    slope: Fraction = _field(_number, UPPER)
+    lipschitz: str = _field(_word(("no", "yes")), ("no", "yes"))
+    norm: Fraction = _field(_number, UPPER)
+
+    def flaw(self) -> str:
+        return "a Lipschitz constant needs the offset 0" if self.lipschitz == "yes" and self.offset != 0 else ""
+
+
+@dataclass(frozen=True)
 class TubeDeviation(Claim):
     """``‖D‖ ≤ deviation`` for all D that are like a change of J by flips in a tube.
 
@@ -463,6 +481,7 @@ KINDS: dict[str, type[Claim]] = {
         APriori,
         Bound,
         JacobianDeviation,
+        LocalDeviation,
         TubeDeviation,
         Convergence,
         KernelStability,
