@@ -286,7 +286,7 @@ class JacobianDeviation(Claim):
 class LocalDeviation(Claim):
     """For ``‖θ − θ_0‖ ≤ radius``: ``‖J(θ) − J(θ_0)‖ ≤ offset + slope ‖θ − θ_0‖`` and ``‖J(θ)‖ ≤ norm``.
 
-    ``lipschitz``: ``yes``, ``slope`` is also a Lipschitz constant of ``J`` on that ball, and ``offset`` is 0; or ``no``.
+    ``lipschitz``: ``yes``, ``slope`` is also a Lipschitz constant of ``J`` on that ball and ``offset`` is 0; or ``no``.
     """
 
     kind: ClassVar[str] = "local_deviation"
