@@ -24,11 +24,10 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from ntkproof.files import Floats, exact_float64, listed, npy_array, one_line, printable, quoted
 from ntkproof.problem import Dataset, InputError
 
 __all__ = ["NAMED", "NamedFacts", "NamedSet", "describe", "load", "prepare"]
-
-Floats = NDArray[np.float64]
 
 
 # --------------------------------------------------------------------------------------------------------
@@ -123,7 +122,7 @@ def _load_named(name: str) -> Dataset:
         hint = "needs scikit-learn: pip install 'ntkproof[data]'"
         raise InputError(f"the named dataset {name!r} {hint}") from None
     bunch = getattr(module, NAMED[name].loader)()
-    return Dataset(_exact_float64(bunch.data), _exact_float64(bunch.target), label=name)
+    return Dataset(exact_float64(bunch.data), exact_float64(bunch.target), label=name)
 
 
 # --------------------------------------------------------------------------------------------------------
@@ -163,7 +162,7 @@ def load(source: str | Path, *, target: str | int | None = None) -> Dataset:
         chosen = [] if target is None else [f"target={target}"]
         return Dataset(inputs, targets, label=_joined(path.name, chosen))
     except InputError as error:
-        raise InputError(f"{_printable(str(source))}: {error}") from None
+        raise InputError(f"{printable(str(source))}: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -176,7 +175,7 @@ class _Table:
 
 
 def _content(path: Path, source: str) -> bytes:
-    shown = _printable(source)
+    shown = printable(source)
     if not source.strip():
         raise InputError(f"the name of the dataset is empty; {_CHOICES}")
     try:
@@ -188,7 +187,7 @@ def _content(path: Path, source: str) -> bytes:
     except IsADirectoryError:
         raise InputError(f"{shown}: is a directory, not a file") from None
     except (OSError, ValueError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or _one_line(error)
+        reason = (error.strerror if isinstance(error, OSError) else None) or one_line(error)
         raise InputError(f"{shown}: cannot be read ({reason})") from None
 
 
@@ -217,11 +216,11 @@ def _split(table: _Table, target: str | int | None) -> tuple[Floats, Floats | No
 def _target_index(target: str | int, names: list[str] | None, width: int) -> int:
     if isinstance(target, str) and names is not None and target in names:
         if names.count(target) > 1:
-            raise InputError(f"several columns are called {_quoted(target)}; give the index of the target")
+            raise InputError(f"several columns are called {quoted(target)}; give the index of the target")
         return names.index(target)
     if isinstance(target, str) and not re.fullmatch(r"[+-]?[0-9]{1,9}", target):
-        columns = "there is no header" if names is None else "the header has " + _listed(names)
-        raise InputError(f"no column is called {_quoted(target)}: {columns}")
+        columns = "there is no header" if names is None else "the header has " + listed(names)
+        raise InputError(f"no column is called {quoted(target)}: {columns}")
     index = int(target)
     if not -width <= index < width:
         allowed = f"0..{width - 1} (or {-width}..-1, from the end)"
@@ -273,7 +272,7 @@ def _records(text: str, delimiter: str) -> list[_Record]:
             records.append((line, [cell.strip(" \t") for cell in cells]))
             line = reader.line_num + 1
     except csv.Error as error:
-        raise InputError(f"line {line}: malformed CSV ({_one_line(error)})") from None
+        raise InputError(f"line {line}: malformed CSV ({one_line(error)})") from None
     return records
 
 
@@ -319,7 +318,7 @@ def _row(line: int, cells: list[str], first_line: int, width: int, names: list[s
     if not cells:
         raise InputError(f"line {line}: blank line inside the table")
     if len(cells) != width:
-        problem = "the cell is missing" if len(cells) < width else f"{_quoted(cells[width])} is too much"
+        problem = "the cell is missing" if len(cells) < width else f"{quoted(cells[width])} is too much"
         widths = f"the width is {len(cells)}, that of line {first_line} is {width}"
         raise InputError(f"{_place(line, min(len(cells), width), names)}: {problem}, {widths}")
     values = []
@@ -333,7 +332,7 @@ def _row(line: int, cells: list[str], first_line: int, width: int, names: list[s
 
 def _place(line: int, column: int, names: list[str] | None) -> str:
     name = "" if names is None else "".join(names[column : column + 1])
-    return f"line {line}, column {column + 1}" + (f" ({_quoted(name)})" if name else "")
+    return f"line {line}, column {column + 1}" + (f" ({quoted(name)})" if name else "")
 
 
 def _header_hint(line: int, cells: list[str]) -> str:
@@ -346,15 +345,15 @@ def _number(cell: str) -> float:
     if not cell:
         raise InputError("the cell is empty")
     if not _NUMBER.fullmatch(cell):
-        raise InputError(f"{_quoted(cell)} is not a finite decimal number")
+        raise InputError(f"{quoted(cell)} is not a finite decimal number")
     value = float(cell)
     if math.isinf(value):
-        raise InputError(f"{_quoted(cell)} is too large for float64")
+        raise InputError(f"{quoted(cell)} is too large for float64")
     if value == 0.0 and re.search("[1-9]", re.split("[eE]", cell)[0]):
-        raise InputError(f"{_quoted(cell)} is too small for float64")
+        raise InputError(f"{quoted(cell)} is too small for float64")
     digits = cell.lstrip("+-").lstrip("0")
     if digits.isdigit() and int(digits) != abs(value):
-        raise InputError(f"{_quoted(cell)} is an integer that float64 cannot hold exactly")
+        raise InputError(f"{quoted(cell)} is an integer that float64 cannot hold exactly")
     return value
 
 
@@ -363,7 +362,7 @@ def _number(cell: str) -> float:
 
 
 def _read_npy(content: bytes) -> _Table:
-    return _Table(_matrix(_npy_array(content)))
+    return _Table(_matrix(npy_array(content)))
 
 
 def _read_npz(content: bytes) -> _Table:
@@ -371,7 +370,7 @@ def _read_npz(content: bytes) -> _Table:
     inputs = _only_one(arrays, ("X", "inputs"))
     if inputs is None:
         if len(arrays) != 1:
-            raise InputError(f"no array is called 'X' or 'inputs', and the file has {_listed(list(arrays))}")
+            raise InputError(f"no array is called 'X' or 'inputs', and the file has {listed(list(arrays))}")
         return _Table(_matrix(_member(arrays, next(iter(arrays)))))
     targets = _only_one(arrays, ("y", "targets"))
     return _Table(
@@ -387,64 +386,36 @@ def _npz_members(content: bytes) -> dict[str, bytes]:
             repeated = [name for name, count in Counter(names).items() if count > 1]
             members = {name.removesuffix(".npy"): archive.read(name) for name in names}
     except Exception as error:  # zipfile and its decompressors raise a dozen types on damaged files
-        raise InputError(f"not a readable NPZ file ({_one_line(error)})") from None
+        raise InputError(f"not a readable NPZ file ({one_line(error)})") from None
     if repeated:
-        raise InputError(f"the archive holds {_quoted(repeated[0])} more than once")
+        raise InputError(f"the archive holds {quoted(repeated[0])} more than once")
     return members
 
 
 def _only_one(arrays: dict[str, bytes], names: tuple[str, str]) -> str | None:
     present = [name for name in names if name in arrays]
     if len(present) > 1:
-        raise InputError(f"{names[0]!r} or {names[1]!r} is ambiguous: the file has {_listed(list(arrays))}")
+        raise InputError(f"{names[0]!r} or {names[1]!r} is ambiguous: the file has {listed(list(arrays))}")
     return present[0] if present else None
 
 
 def _member(arrays: dict[str, bytes], name: str) -> NDArray[Any]:
     try:
-        return _npy_array(arrays[name])
+        return npy_array(arrays[name])
     except InputError as error:
-        raise InputError(f"array {_quoted(name)}: {error}") from None
-
-
-def _npy_array(content: bytes) -> NDArray[Any]:
-    stream = io.BytesIO(content)
-    try:
-        array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
-    except Exception as error:  # on damaged headers numpy raises ValueError, TokenError, MemoryError, ...
-        raise InputError(f"not a readable NPY array ({_one_line(error)})") from None
-    if stream.read(1):
-        raise InputError("not a readable NPY array (there are more bytes after the end of the array)")
-    return array
+        raise InputError(f"array {quoted(name)}: {error}") from None
 
 
 def _matrix(array: NDArray[Any], where: str = "") -> Floats:
     if array.ndim != 2:
         raise InputError(f"{where}the shape is {array.shape}; two dimensions (rows, columns) are needed")
-    return _exact_float64(array, where)
+    return exact_float64(array, where)
 
 
 def _vector(array: NDArray[Any], where: str) -> Floats:
     if array.ndim != 1:
         raise InputError(f"{where}the shape is {array.shape}; targets need one dimension (rows,)")
-    return _exact_float64(array, where)
-
-
-def _exact_float64(array: NDArray[Any], where: str = "") -> Floats:
-    if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8:
-        kind = "structured" if array.dtype.names else str(array.dtype)
-        raise InputError(f"{where}the type is {kind}; integers, float16, float32 or float64 are needed")
-    floats = np.array(array, dtype=np.float64, order="C")
-    if array.dtype.kind in "iu":
-        for position in np.argwhere((array > 2**53) | (array < -(2**53))):
-            index = tuple(position.tolist())
-            if int(array[index]) != int(floats[index]):
-                entry = f"entry {list(index)} is {int(array[index])}"
-                raise InputError(f"{where}{entry}, an integer that float64 cannot hold exactly")
-    for position in np.argwhere(~np.isfinite(floats)):
-        index = tuple(position.tolist())
-        raise InputError(f"{where}entry {list(index)} is {floats[index]}; finite numbers are needed")
-    return floats
+    return exact_float64(array, where)
 
 
 # --------------------------------------------------------------------------------------------------------
@@ -594,24 +565,7 @@ def _normalized(row: Floats) -> Floats:
 
 
 def _joined(label: str, words: list[str]) -> str:
-    return " ".join(_printable(word) for word in [label, *words] if word)
-
-
-def _printable(text: str) -> str:
-    return text if text.isprintable() else repr(text)
-
-
-def _quoted(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:37] + "...")
-
-
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(_quoted(name) for name in names[:12]) or "no arrays"
-    return shown if len(names) <= 12 else f"{shown}, ... ({len(names)} in all)"
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return " ".join(printable(word) for word in [label, *words] if word)
 
 
 _CHOICES = f"the named datasets are {', '.join(NAMED)}, the file formats .csv, .npy and .npz"
