@@ -26,7 +26,7 @@ from ntkproof.certificate import SUFFIX, write
 from ntkproof.checker import Verdict, check
 from ntkproof.checker.arithmetic import Tick
 from ntkproof.datasets import describe, load, prepare
-from ntkproof.problem import INITS, Dataset, InputError, Network
+from ntkproof.problem import INITS, Dataset, InputError, Network, decimal
 from ntkproof.prover import sphere
 from ntkproof.prover.certify import DEFAULT_GAP, STATEMENTS, certify
 from ntkproof.theorems import THEOREMS
@@ -34,6 +34,7 @@ from ntkproof.theorems.certify import certify_convergence
 from ntkproof.theorems.conditions import conditions
 from ntkproof.theorems.operator_norms import STATEMENTS as IN_BALL
 from ntkproof.theorems.operator_norms import certify_in_ball
+from ntkproof.theorems.other_losses import LOSSES
 
 ENGINES = ("fast", "reference")
 
@@ -180,6 +181,7 @@ def reached_gap(conclusion: Mapping[str, Any]) -> Fraction | None:
 )
 @click.option("--theorem", help=f"For convergence: {', '.join(THEOREMS)} [default: smooth or relu].")
 @training_options
+@click.option("--loss", type=click.Choice(LOSSES), default="squared", show_default=True, help="For convergence.")
 @click.option("--radius", help="For gradient-bound and hessian-bound: of the ball around the start.")
 @click.option("--gap", type=float, default=DEFAULT_GAP, show_default=True, help="Relative width wanted.")
 @engine_option
@@ -189,6 +191,7 @@ def certify_command(
     kernel: str,
     statement: str,
     theorem: str | None,
+    loss: str,
     radius: str | None,
     gap: float,
     engine: str,
@@ -204,7 +207,7 @@ def certify_command(
     with progress("enclosing", not as_json) as tick:
         if statement == "convergence":
             certificate = certify_convergence(
-                dataset, network, theorem=theorem, engine=engine, gap=gap, tick=tick, **training
+                dataset, network, theorem=theorem, loss=loss, engine=engine, gap=gap, tick=tick, **training
             )
         elif statement in IN_BALL:
             chosen = {name: training[name] for name in ("width", "init", "failure_probability")}
@@ -295,6 +298,13 @@ def describe_conclusion(conclusion: dict[str, Any]) -> str:
         return (
             f"at width {c['width']}, with probability ≥ 1 - {c['failure']}: {loss.format(rate=c['rate'])}, "
             f"‖θ - θ_0‖ ≤ {c['radius']}, ‖H - H_0‖ ≤ {c['kernel_deviation']}"
+        )
+    if kind == "loss_convergence":
+        c = conclusion
+        return (
+            f"at width {c['width']}, with probability ≥ 1 - {c['failure']}, for the {c['loss']} loss: g = ℓ - ℓ* has "
+            f"g' ≤ -{c['rate']} g^{decimal(2 * Fraction(c['exponent']))}, ‖θ - θ_0‖ ≤ {c['radius']}, "
+            f"‖H - H_0‖ ≤ {c['kernel_deviation']}"
         )
     if kind in ("gradient_bound", "hessian_bound"):
         c = conclusion

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 from ntkproof.certificate import Certificate
 from ntkproof.checker.arithmetic import Tick, arithmetic
@@ -15,6 +16,7 @@ from ntkproof.prover.certify import DEFAULT_GAP, certify
 from ntkproof.prover.draft import Draft
 from ntkproof.theorems import CONSTANTS, THEOREMS
 from ntkproof.theorems.facts import Facts, prove_facts
+from ntkproof.theorems.other_losses import other_loss
 from ntkproof.theorems.theorem import Plan, least_width
 
 
@@ -27,6 +29,7 @@ def certify_convergence(
     init: str | None = None,
     step_size: Fraction | float | str | None = None,
     failure_probability: Fraction | float | str = "0.05",
+    loss: str = "squared",
     constants: Mapping[str, Fraction | float | str] | None = None,
     engine: str = "fast",
     gap: float = DEFAULT_GAP,
@@ -42,7 +45,11 @@ def certify_convergence(
         init: see `Training`; None for that of the theorem, ``antisymmetric`` where it leaves the choice.
         step_size: for gradient descent; None for gradient flow.
         failure_probability: of the random initialisation.
-        constants: values for constants that the literature leaves open; see the theorem ``huang2020``.
+        loss: ``squared``, ``quartic`` (``¼Σ(u_i − y_i)⁴``) or ``custom``; of the others the theorem is
+            `ntkproof.theorems.other_losses`, for trained hidden weights and gradient flow.
+        constants: values for constants that the literature leaves open; see the theorem ``huang2020``.  Of a custom
+            loss: ``exponent``, ``alpha`` and ``gap`` in ``alpha (ℓ − ℓ*)^exponent ≤ ‖∇ℓ‖``, ``ℓ(u_0) − ℓ* ≤ gap``,
+            which the certificate assumes.
         engine, gap, tick: see `ntkproof.certify`.
 
     Raises:
@@ -52,27 +59,33 @@ def certify_convergence(
     failure = exact(failure_probability)
     if not 0 < failure < 1:
         raise InputError(f"the failure probability must be between 0 and 1, not {failure_probability}")
+    if loss != "squared" and theorem is not None:
+        raise InputError(f"the theorem {theorem} is about the squared loss; leave the theorem out")
     if theorem is None:
         theorem = "relu" if network.activation.startswith(("relu", "leaky_relu", "abs")) else "smooth"
     if theorem not in THEOREMS:
         raise InputError(f"unknown theorem {theorem!r}; there are {', '.join(THEOREMS)}")
-    train = getattr(THEOREMS[theorem], "TRAIN", "hidden")
+    supplied = {name: exact(value) for name, value in (constants or {}).items()}
+    module: Any = THEOREMS[theorem]
+    if loss != "squared":
+        module, supplied = other_loss(loss, supplied), {}
+    train = getattr(module, "TRAIN", "hidden")
     if network.train not in (train, "all"):
-        raise InputError(f"the theorem {theorem} is about train={train}, not train={network.train}")
+        raise InputError(f"the theorem {module.name} is about train={train}, not train={network.train}")
     network = replace(network, train=train)
-    start = init or str(getattr(THEOREMS[theorem], "INIT", "antisymmetric"))
-    draft, facts = prepare(dataset, network, start, step_size, engine, gap, tick, constants)
-    chosen = choose(theorem, facts, failure, width)
+    start = init or str(getattr(module, "INIT", "antisymmetric"))
+    draft, facts = prepare(dataset, network, start, step_size, engine, gap, tick, supplied)
+    chosen = choose(module, facts, failure, width)
     problem = draft.setting.problem
     training = Training(chosen.width, start, step_size)
     draft.setting = Setting(
         Problem(problem.dataset, problem.network, problem.kernel, training), draft.setting.arithmetic, tick
     )
     try:
-        THEOREMS[theorem].prove(draft, facts, chosen, failure)
+        module.prove(draft, facts, chosen, failure)
     except Rejection as error:
         raise InputError(
-            f"the theorem {theorem} fails at width {chosen.width}: {error} (needed {error.needed})"
+            f"the theorem {module.name} fails at width {chosen.width}: {error} (needed {error.needed})"
         ) from None
     return draft.certificate()
 
@@ -105,21 +118,20 @@ def prepare(
         raise InputError(f"no theorem applies: {error} (needed {error.needed}, have {error.derived})") from None
 
 
-def choose(theorem: str, facts: Facts, failure: Fraction, width: int | None) -> Plan:
+def choose(theorem: Any, facts: Facts, failure: Fraction, width: int | None) -> Plan:
     """Return the plan at a width, or at the least width, of a theorem.
 
     Raises:
         InputError: at this width a hypothesis fails.
     """
-    module = THEOREMS[theorem]
     if width is None:
-        return least_width(lambda m: module.plan(facts, float(failure), m))
-    plan: Plan = module.plan(facts, float(failure), width)
+        return least_width(lambda m: theorem.plan(facts, float(failure), m))
+    plan: Plan = theorem.plan(facts, float(failure), width)
     if plan.holds:
         return plan
     worst = next(h for h in plan.hypotheses if not h.holds)
-    enough = least_width(lambda m: module.plan(facts, float(failure), m)).width
+    enough = least_width(lambda m: theorem.plan(facts, float(failure), m)).width
     raise InputError(
-        f"the theorem {theorem} fails at width {width}: {worst.name} needs {worst.needed:.4g}, has {worst.have:.4g}; "
-        f"width {enough} would do"
+        f"the theorem {theorem.name} fails at width {width}: {worst.name} needs {worst.needed:.4g}, "
+        f"has {worst.have:.4g}; width {enough} would do"
     )
