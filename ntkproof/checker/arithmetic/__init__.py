@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ntkproof.checker.arithmetic.fixed import Fixed
 from ntkproof.problem import Problem
 
 Tick = Callable[[int, int], None]
@@ -36,6 +37,7 @@ class Arithmetic(Protocol):
 
     name: str
     trusts: str
+    fixed: Fixed
 
     def enclose_kernel(
         self, problem: Problem, precision: int, working: int, tick: Tick, terms: int = 0
@@ -62,6 +64,27 @@ class Arithmetic(Protocol):
 
     def symmetric(self, n: int, packed: list[int]) -> Matrix:
         """Return the symmetric matrix with this row-major lower triangle."""
+
+    def activation_values(
+        self, name: str, z: NDArray[np.int64], p: int, q: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+        """Return σ and σ' at ``x = 2^-p z``, and one bound of all their errors.
+
+        At a kink at 0 the derivative is the one from the right; `tables.kinks` says where that happens.
+
+        Args:
+            name: of σ, as in a `Network`.
+            z: int64 array of any shape.
+            p, q: places of the arguments and of the results, 0 to 60.
+
+        Returns:
+            int64 arrays ``values`` and ``slopes`` of the shape of z and ``error ≥ 0`` with
+            ``|σ(x) − 2^-q values| ≤ 2^-q error`` and ``|σ'(x) − 2^-q slopes| ≤ 2^-q error`` at every entry.
+
+        Raises:
+            Rejection: ``no-enclosure``: σ or σ' is not known at an argument, does not fit 62 bits, or (``fast``) the
+                arguments are too large or too far apart.
+        """
 
     def numbers(self, bits: int) -> AbstractContextManager[Any]:
         """Enter an enclosing number context (`Numbers` with ``quantise``) of at least so many bits."""

@@ -178,9 +178,9 @@ def congruence(matrix: Symmetric | None, n: int, width: int, data: bytes) -> tup
     rows = [entries[k : k + n] for k in range(0, n * n, n)]
     left = rows
     if matrix is not None:
-        left = list(_products(rows, [[matrix.entry(i, j) for j in range(n)] for i in range(n)]))
+        left = list(product_rows(rows, [[matrix.entry(i, j) for j in range(n)] for i in range(n)]))
     diagonal, norm = [], 0
-    for i, row in enumerate(_products(left, rows)):
+    for i, row in enumerate(product_rows(left, rows)):
         diagonal.append(row[i])
         norm = max(norm, sum(map(abs, row)) - abs(row[i]))
     return diagonal, norm
@@ -223,7 +223,7 @@ def _row_products(rows: Sequence[Sequence[int]]) -> Iterator[tuple[int, int, lis
             yield i, first, _unpack(total, width, min(i - first + 1, len(block)), len(block))
 
 
-def _products(left: Sequence[Sequence[int]], right: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+def product_rows(left: Sequence[Sequence[int]], right: Sequence[Sequence[int]]) -> Iterator[list[int]]:
     """Yield the rows of L R^T; all rows have the same length."""
     width = slot_bytes(len(right[0]), max(max(map(abs, row)) for row in left), max(max(map(abs, row)) for row in right))
     blocks = [right[first : first + _SLOTS] for first in range(0, len(right), _SLOTS)]

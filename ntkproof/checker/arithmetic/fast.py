@@ -14,7 +14,8 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
-from ntkproof.checker.arithmetic import Tick, slices
+from ntkproof.checker.arithmetic import Tick, slices, tables
+from ntkproof.checker.arithmetic.fixed import Sliced
 from ntkproof.checker.arithmetic.vectorised import enclose_kernel_vectorised
 from ntkproof.checker.kernels import enclose_entries
 from ntkproof.problem import Problem, expression_of
@@ -153,11 +154,14 @@ def _shifted(x: flint.arb, precision: int) -> tuple[int, int]:
         return 0, 1
     return mantissa >> -exponent, 1
 
+_ARB = ArbNumbers()
+
 
 class Fast:
     """See `ntkproof.checker.arithmetic.Arithmetic`."""
 
     name = "fast"
+    fixed = Sliced()
     trusts = (
         "CPython integers; IEEE 754 double products and sums of integers below 2^53 in BLAS; "
         "IEEE 754 double + - * / sqrt elementwise in NumPy; Arb (FLINT) balls"
@@ -200,6 +204,12 @@ class Fast:
     def symmetric(self, n: int, packed: list[int]) -> slices.Symmetric:
         """Return the symmetric matrix of a packed lower triangle."""
         return slices.Symmetric.from_lower(n, packed)
+
+    def activation_values(
+        self, name: str, z: NDArray[np.int64], p: int, q: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+        """Evaluate σ and σ' by polynomials on cells."""
+        return tables.tabulated(name, z, p, q, _ARB)
 
     def numbers(self, bits: int) -> AbstractContextManager[ArbNumbers]:
         """Enter Arb balls of this precision."""

@@ -10,16 +10,20 @@ from contextlib import AbstractContextManager, nullcontext
 import numpy as np
 from numpy.typing import NDArray
 
-from ntkproof.checker.arithmetic import Tick, exact
+from ntkproof.checker.arithmetic import Tick, exact, tables
+from ntkproof.checker.arithmetic.fixed import Exact
 from ntkproof.checker.arithmetic.interval import Intervals
 from ntkproof.checker.kernels import enclose_entries
 from ntkproof.problem import Problem
+
+_INTERVALS = Intervals(64)
 
 
 class Reference:
     """See `ntkproof.checker.arithmetic.Arithmetic`."""
 
     name = "reference"
+    fixed = Exact()
     trusts = "CPython integers; mpmath interval + - * /"
 
     def enclose_kernel(
@@ -55,6 +59,12 @@ class Reference:
     def symmetric(self, n: int, packed: list[int]) -> exact.Symmetric:
         """Return the symmetric matrix of a packed lower triangle."""
         return exact.Symmetric.from_lower(n, packed)
+
+    def activation_values(
+        self, name: str, z: NDArray[np.int64], p: int, q: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+        """Enclose σ and σ' at each point by itself."""
+        return tables.pointwise(name, z, p, q, _INTERVALS)
 
     def numbers(self, bits: int) -> AbstractContextManager[Intervals]:
         """Enter intervals of a few bits more."""

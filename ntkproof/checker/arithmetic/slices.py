@@ -74,9 +74,9 @@ class Symmetric:
         for first, stop in _spans(n):
             rows = array[first:stop, :stop].copy()
             rows[:, first:] = _mirrored(rows[:, first:])
-            if _peak(rows) >= _WORD_LIMIT:
+            if peak(rows) >= _WORD_LIMIT:
                 raise ValueError("entries must be below 2^62 in magnitude")
-            blocks.append(_slices(_balanced([rows], _STORE_BITS)))
+            blocks.append(_slices(balanced([rows], _STORE_BITS)))
         return cls(n, _STORE_BITS, tuple(blocks))
 
     @classmethod
@@ -100,13 +100,13 @@ class Symmetric:
         """The n diagonal entries."""
         found: list[int] = []
         for (first, _), block in zip(_spans(self.n), self.blocks, strict=True):
-            found += _python_ints([part.values[:, first:].diagonal() for part in block], self.bits).tolist()
+            found += python_ints([part.values[:, first:].diagonal() for part in block], self.bits).tolist()
         return found
 
     def lower(self) -> Iterator[int]:
         """The n(n+1)/2 entries of the row-major lower triangle."""
         for (first, _), block in zip(_spans(self.n), self.blocks, strict=True):
-            values = _python_ints([part.values for part in block], self.bits)
+            values = python_ints([part.values for part in block], self.bits)
             for i, row in enumerate(values, first):
                 yield from row[: i + 1]
 
@@ -162,11 +162,11 @@ class Triangular:
     def from_bytes(cls, n: int, width: int, data: bytes) -> Self:
         """Read the row-major lower triangle, `width` little-endian two's-complement bytes an entry."""
         exact.check_packed(n, width, data)
-        bits = _slice_bits(n)
-        return cls(n, bits, tuple(map(_stack, _read(n, width, data, bits))))
+        bits = slice_bits(n)
+        return cls(n, bits, tuple(map(stack, _read(n, width, data, bits))))
 
 
-class _Words:
+class Words:
     """An array of integers sum_k words[k] 2^(bits k), int64 words with a checked bound on each."""
 
     def __init__(self, bits: int, shape: tuple[int, int]) -> None:
@@ -207,7 +207,7 @@ class _Words:
         """Consume the words; return non-negative ones, at most 2^bits, of the absolute values."""
         words, mask = self.words, (1 << self.bits) - 1
         k = 0
-        while k < len(words) - 1 or _peak(words[k]) > mask:
+        while k < len(words) - 1 or peak(words[k]) > mask:
             if k == len(words) - 1:
                 words.append(np.zeros(self.shape, np.int64))
             words[k + 1] += words[k] >> self.bits
@@ -230,15 +230,15 @@ def gram(inputs: Floats, exponent: int) -> Symmetric:
     """
     exact.check_inputs(inputs, exponent)
     rows, columns = inputs.shape
-    bits = _slice_bits(4 * columns)  # four products of slices fit float64 together
+    bits = slice_bits(4 * columns)  # four products of slices fit float64 together
     planes = _float_planes(inputs, exponent, bits)
     if planes is not None and len(planes) > 4:
-        bits = _slice_bits(_MAX_GRAM_SLICES * columns)
+        bits = slice_bits(_MAX_GRAM_SLICES * columns)
         planes = _float_planes(inputs, exponent, bits)
     if planes is None:
         return Symmetric.from_lower(rows, exact.gram(inputs, exponent).lower())
     upward, downward = np.concatenate(planes, axis=1), np.concatenate(planes[::-1], axis=1)
-    peaks, count = [_peak(plane) for plane in planes], len(planes)
+    peaks, count = [peak(plane) for plane in planes], len(planes)
     blocks = []
     for first, stop in _spans(rows):
         words = []
@@ -249,7 +249,7 @@ def gram(inputs: Floats, exponent: int) -> Symmetric:
                 raise OverflowError("a product of slices could exceed 2^53")
             left, right = (slice(columns * (low + k), columns * (high + k)) for k in (0, count - 1 - weight))
             words.append((upward[first:stop, left] @ downward[:stop, right].T).astype(np.int64))
-        blocks.append(_slices(_balanced(words, bits)))
+        blocks.append(_slices(balanced(words, bits)))
     return Symmetric(rows, bits, tuple(blocks))
 
 
@@ -268,7 +268,7 @@ def residual_norm(matrix: Symmetric, shift: int, sign: int, e: int, witness: Tri
     spans = _spans(n)
     for i, (first, stop) in enumerate(spans):
         for j, (begin, end) in enumerate(spans[: i + 1]):
-            words = _Words(bits, (stop - first, end - begin))
+            words = Words(bits, (stop - first, end - begin))
             left = witness.blocks[i]
             words.add_product(Stack(left.values[:, :, :end], left.peaks), witness.blocks[j], -1, lift)
             parts = tuple(Slice(part.values[:, begin:end], part.peak) for part in matrix.blocks[i])
@@ -281,7 +281,7 @@ def residual_norm(matrix: Symmetric, shift: int, sign: int, e: int, witness: Tri
                 totals[k][first:stop] += digits.sum(axis=1)
                 if i != j:
                     totals[k][begin:end] += digits.sum(axis=0)
-    norm, remainder = divmod(int(max(_python_ints(totals, bits))) << f, 1 << lift)
+    norm, remainder = divmod(int(max(python_ints(totals, bits))) << f, 1 << lift)
     if remainder:
         raise ArithmeticError("the scaled norm is not an integer")
     return norm
@@ -310,24 +310,24 @@ def congruence(matrix: Symmetric | None, n: int, width: int, data: bytes) -> tup
     Arguments and errors as `exact.congruence`; OverflowError if a run-time exactness check fails.
     """
     exact.check_square(None if matrix is None else matrix.n, n, width, data)
-    bits = _slice_bits(n)
+    bits = slice_bits(n)
     if n << bits >= _WORD_LIMIT:
         raise OverflowError("a sum of digits could reach 2^62")
-    rows = left = _stack([plane.reshape(n, n) for plane in _unpack(data, width, bits)])
+    rows = left = stack([plane.reshape(n, n) for plane in _unpack(data, width, bits)])
     if matrix is not None:
         words = _product(rows, _dense(matrix, bits), bits)
-        left = _stack(_balanced(words.words, bits))
+        left = stack(balanced(words.words, bits))
     words = _product(left, rows, bits)
-    diagonal = _python_ints([word.diagonal() for word in words.words], bits).tolist()
+    diagonal = python_ints([word.diagonal() for word in words.words], bits).tolist()
     for word in words.words:
         np.fill_diagonal(word, 0)
     totals = [digits.sum(axis=1) for digits in words.absolute()]
-    return diagonal, int(max(_python_ints(totals, bits)))
+    return diagonal, int(max(python_ints(totals, bits)))
 
 
-def _product(left: Stack, right: Stack, bits: int) -> _Words:
+def _product(left: Stack, right: Stack, bits: int) -> Words:
     """L R^T, one slice of L at a time: less memory."""
-    words = _Words(bits, (left.values.shape[1], right.values.shape[1]))
+    words = Words(bits, (left.values.shape[1], right.values.shape[1]))
     for t in range(len(left.peaks)):
         words.add_product(Stack(left.values[t : t + 1], left.peaks[t : t + 1]), right, 1, bits * t)
     return words
@@ -337,14 +337,14 @@ def _dense(matrix: Symmetric, bits: int) -> Stack:
     """The whole of a symmetric matrix in float64 slices of `bits` bits."""
     full: list[Floats] = []
     for (first, stop), block in zip(_spans(matrix.n), matrix.blocks, strict=True):
-        words = _Words(bits, (stop - first, stop))
+        words = Words(bits, (stop - first, stop))
         words.add_slices(block, matrix.bits, 1, 0)
-        planes = _balanced(words.words, bits)
+        planes = balanced(words.words, bits)
         full += [np.zeros((matrix.n, matrix.n)) for _ in planes[len(full) :]]
         for target, plane in zip(full, planes, strict=False):
             target[first:stop, :stop] = plane
             target[:stop, first:stop] = plane.T
-    return _stack(full)
+    return stack(full)
 
 
 def _spans(n: int) -> list[tuple[int, int]]:
@@ -352,7 +352,7 @@ def _spans(n: int) -> list[tuple[int, int]]:
     return [(first, min(first + _ROWS, n)) for first in range(0, n, _ROWS)]
 
 
-def _slice_bits(length: int) -> int:
+def slice_bits(length: int) -> int:
     """The largest width b with length * (2^(b-1))^2 <= 2^53, length rounded up to a power of two."""
     return (53 - (length - 1).bit_length()) // 2 + 1
 
@@ -365,7 +365,7 @@ def _mirrored(square: Ints) -> Ints:
     return lower
 
 
-def _peak(values: NDArray[Any]) -> int:
+def peak(values: NDArray[Any]) -> int:
     """The exact largest magnitude of an integer-valued array (non-empty)."""
     return max(int(values.max()), -int(values.min()))
 
@@ -375,17 +375,17 @@ def _slices(planes: Iterable[NDArray[Any]]) -> tuple[Slice, ...]:
     planes = list(planes)
     for plane in planes:
         plane.flags.writeable = False
-    return tuple(Slice(plane, _peak(plane)) for plane in planes)
+    return tuple(Slice(plane, peak(plane)) for plane in planes)
 
 
-def _stack(planes: Iterable[NDArray[Any]]) -> Stack:
+def stack(planes: Iterable[NDArray[Any]]) -> Stack:
     """The planes as one read-only float64 array, with their peaks."""
     values = np.array(list(planes), np.float64)
     values.flags.writeable = False
-    return Stack(values, tuple(map(_peak, values)))
+    return Stack(values, tuple(map(peak, values)))
 
 
-def _python_ints(planes: list[Ints], bits: int) -> NDArray[np.object_]:
+def python_ints(planes: list[Ints], bits: int) -> NDArray[np.object_]:
     """The integers sum_t planes[t] 2^(bits t) as an array of Python ints."""
     total = np.zeros(planes[0].shape, object)
     for plane in reversed(planes):
@@ -441,22 +441,22 @@ def _unpack(data: bytes, width: int, bits: int) -> list[Ints]:
     top = (8 * width - 1) // bits  # digits below lie inside the integer, this one ends with its sign bit
     planes = [(window(t * bits // 8) >> (t * bits % 8)) & ((1 << bits) - 1) for t in range(top)]
     planes.append(window(width - 8) >> (top * bits - 8 * (width - 8)))
-    return _balanced(planes, bits)
+    return balanced(planes, bits)
 
 
-def _balanced(words: list[Ints], bits: int) -> list[Ints]:
+def balanced(words: list[Ints], bits: int) -> list[Ints]:
     """Carry words below 2^62 into digits in [-half, half), the top one in [-half, half], as few as fit."""
     if not 2 <= bits <= _STORE_BITS:
         raise OverflowError(f"digits of {bits} bits are not supported")
     half, k = 1 << (bits - 1), 0
-    while k < len(words) - 1 or _peak(words[k]) > half:
+    while k < len(words) - 1 or peak(words[k]) > half:
         if k == len(words) - 1:
             words.append(np.zeros_like(words[k]))
         carry = (words[k] + half) >> bits
         words[k] -= carry << bits
         words[k + 1] += carry
         k += 1
-    while len(words) > 1 and _peak(folded := words[-2] + (words[-1] << bits)) <= half:
+    while len(words) > 1 and peak(folded := words[-2] + (words[-1] << bits)) <= half:
         words[-2:] = [folded]
     return words
 
@@ -474,7 +474,7 @@ def _float_planes(inputs: Floats, exponent: int, bits: int) -> list[Floats] | No
             return None
     if (np.rint(rest) != rest).any():
         raise ValueError(f"inputs * 2^{-exponent} has an entry that is not an integer")
-    count = -(-(_peak(rest).bit_length() + 1) // bits)
+    count = -(-(peak(rest).bit_length() + 1) // bits)
     if count > _MAX_GRAM_SLICES:
         return None
     planes = []

@@ -14,9 +14,9 @@ from typing import Any
 
 from ntkproof.checker.activations import Numbers
 from ntkproof.checker.claims import GradientBound, HessianBound, LayerNorms, Rejection, show
+from ntkproof.checker.derivatives import activation_facts, height_squared
 from ntkproof.checker.expressions import jet, parse
 from ntkproof.checker.rules.rule import Derived, Inputs, Rule, Setting
-from ntkproof.checker.rules.two_layer import activation_facts, height_squared
 from ntkproof.checker.scalars import Scalars, lower, upper
 from ntkproof.problem import Problem, Training, expression_of
 

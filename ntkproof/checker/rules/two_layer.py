@@ -9,16 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
 
-from ntkproof.checker.activation_bounds import suprema
-from ntkproof.checker.arithmetic.interval import Intervals
 from ntkproof.checker.claims import Bound, EigenvalueBound, Rejection
+from ntkproof.checker.derivatives import activation_facts, height_squared
 from ntkproof.checker.rules.rule import Proved, Setting
-from ntkproof.checker.scalars import upper
-from ntkproof.problem import Training, expression_of, split_activation
-
-INCREASING = ("tanh", "sigmoid", "softplus")
+from ntkproof.problem import Training
 
 
 @dataclass(frozen=True)
@@ -79,46 +74,6 @@ def _two_layer(setting: Setting, train: str) -> TwoLayer:
     if train == "both" and training.init != "gaussian":
         raise Rejection("outside-theorem", "with both layers trained a start is normal", "gaussian", training.init)
     return TwoLayer(training, *activation_facts(network.activation), height_squared(network.activation))
-
-
-def height_squared(text: str) -> Fraction | None:
-    """Return an upper bound of ``sup σ²``; None if none is known."""
-    if split_activation(text)[0] in ("erf", "sin", "cos"):
-        return Fraction(1)
-    expression = expression_of(text)
-    height = None if expression is None else _suprema(expression)[0]
-    return None if height is None else height**2
-
-
-@lru_cache(maxsize=64)
-def _suprema(expression: str) -> tuple[Fraction | None, ...]:
-    """Return upper bounds of ``sup|σ|``, ``sup|σ'|``, ``sup|σ''|``, None where none is known."""
-    try:
-        return tuple(found.upper for found in suprema(expression, Intervals(64)))
-    except (ValueError, ArithmeticError) as error:
-        raise Rejection("hypothesis", f"no bounds of the derivatives of the activation: {error}") from None
-
-
-def activation_facts(text: str) -> tuple[Fraction, Fraction | None, bool, Fraction]:
-    """Return bounds of ``sup σ'²`` and ``sup σ''²`` (None if not C²), whether ``σ' ≥ 0``, and its squared jump."""
-    name, slope = split_activation(text)
-    if name in ("relu", "leaky_relu", "abs"):
-        below = {"relu": Fraction(0), "abs": Fraction(-1)}.get(name, slope or Fraction(0))
-        return max(Fraction(1), below**2), None, below >= 0, (1 - below) ** 2
-    if name == "erf":  # σ' = (2/√π) e^{−z²}, and |σ''| is largest, (2/√π)√(2/e), at z = 1/√2
-        square = upper(lambda numbers, x: 4 * x / numbers.pi, 1)
-        return square, upper(lambda numbers, x: 8 / (numbers.pi * numbers.exp(x)), 1), True, Fraction(0)
-    if name == "identity":
-        return Fraction(1), Fraction(0), True, Fraction(0)
-    if name in ("sin", "cos"):
-        return Fraction(1), Fraction(1), False, Fraction(0)
-    expression = expression_of(text)
-    if expression is None:
-        raise Rejection("outside-theorem", f"no derivative bounds for the activation {name}")
-    _, steepest, bend = _suprema(expression)
-    if steepest is None or bend is None:
-        raise Rejection("hypothesis", f"no finite bounds of the derivatives of {text[:60]} are known")
-    return steepest**2, bend**2, name in INCREASING, Fraction(0)
 
 
 def lambda_zero(premise: Proved) -> Fraction:

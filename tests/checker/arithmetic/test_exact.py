@@ -474,7 +474,7 @@ def test_slices_that_are_too_wide_are_refused(monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_limit_of_products_is_two_to_the_53() -> None:
     part, above = (slices.Stack(np.full((1, 1, 2), float(x)), (x,)) for x in (1 << 26, (1 << 26) + 1))
-    words = slices._Words(27, (1, 1))
+    words = slices.Words(27, (1, 1))
     words.add_product(part, part, 1, 0)
     assert words.words[0].tolist() == [[1 << 53]]
     with pytest.raises(OverflowError, match=r"2\^53"):
@@ -482,7 +482,7 @@ def test_the_limit_of_products_is_two_to_the_53() -> None:
 
 
 def test_words_that_could_overflow_are_refused() -> None:
-    words = slices._Words(20, (1, 1))
+    words = slices.Words(20, (1, 1))
     part = slices.Slice(np.array([[1 << 52]]), 1 << 52)
     for _ in range(1023):
         words.add(part, 1, 0)

@@ -30,9 +30,9 @@ from two_layer import (
 from ntkproof.certificate import Certificate
 from ntkproof.checker import check
 from ntkproof.checker.claims import Convergence
+from ntkproof.checker.derivatives import activation_facts
 from ntkproof.checker.rules.deviation import flip_slope, smooth_slope
 from ntkproof.checker.rules.rule import Proved
-from ntkproof.checker.rules.two_layer import activation_facts
 from ntkproof.problem import Dataset, InputError, Network, Training
 from ntkproof.prover.floats import FLOATS
 from ntkproof.theorems.certify import certify_convergence

@@ -31,8 +31,8 @@ from two_layer import (
 )
 
 from ntkproof.checker.claims import Bound, EigenvalueBound, Enclosure, JacobianDeviation
+from ntkproof.checker.derivatives import activation_facts
 from ntkproof.checker.rules.deviation import flip_offset, flip_slope, near_share, smooth_slope
-from ntkproof.checker.rules.two_layer import activation_facts
 from ntkproof.prover.floats import FLOATS
 
 engines = pytest.mark.parametrize("engine", ENGINES)

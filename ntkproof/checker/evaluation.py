@@ -1,0 +1,328 @@
+"""What a network with given weights does on the data: outputs, and the Gram matrix of its Jacobian.
+
+Trusted.  Everything is in fixed point: activations in units of ``2^-FORWARD``, back-propagated vectors in units of
+``2^-BACKWARD``, each array with one bound on the error of its entries, in its units.  Proofs:
+``docs/proofs/given-weights.md``, sections 2 and 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ntkproof.checker.arithmetic import Arithmetic, Matrix, Tick
+from ntkproof.checker.arithmetic.fixed import Fixed, Ints
+from ntkproof.checker.claims import Rejection
+from ntkproof.checker.derivatives import activation_facts
+from ntkproof.checker.scalars import lower, upper
+from ntkproof.problem import Problem, Weights
+
+FORWARD = 40
+BACKWARD = 36
+BLOCK = 2**13  # hidden neurons that are evaluated together when there is one hidden layer
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A trained layer: row i of its part of the Jacobian is ``g_i ⊗ f_i``.
+
+    ``g_i = c ĝ_i`` are the back-propagated vectors and ``f_i = (a x_i, β)`` the inputs of the layer, β only with a
+    trained bias.
+
+    Args:
+        gradients: the Gram matrix of approximations of ``ĝ_i``, in units of ``4^-BACKWARD``.
+        gradient_scale: ``c²``.
+        gradient_error: a bound of ``‖ĝ_i − its approximation‖²``, for every i.
+        kinks: at least ``Σ_i`` of what entries of ``ĝ_i`` at undecided kinks add to that.
+        largest: at least every ``|h|``, ``g = σ'(z) ∘ h``; 0 for the output layer.
+        inputs: the Gram matrix of approximations of ``x_i``, in units of ``4^-FORWARD``.
+        input_scale: ``a²``.
+        input_error: a bound of ``‖x_i − its approximation‖²``, for every i.
+        bias: ``β²``, 0 without a trained bias.
+    """
+
+    gradients: Ints
+    gradient_scale: Fraction
+    gradient_error: Fraction
+    kinks: Fraction
+    largest: Fraction
+    inputs: Ints
+    input_scale: Fraction
+    input_error: Fraction
+    bias: Fraction
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A network on the data: ``|r_i − residual[i]| ≤ residual_error`` and its trained layers by number from 1."""
+
+    residual: tuple[Fraction, ...]
+    residual_error: Fraction
+    layers: dict[int, Layer]
+
+
+@dataclass
+class _Sums:
+    """What one layer adds up over blocks of neurons."""
+
+    gradients: Any
+    inputs: Any
+    gradient_error: Fraction = Fraction(0)
+    kinks: Fraction = Fraction(0)
+    largest: Fraction = Fraction(0)
+    input_error: Fraction = Fraction(0)
+
+
+def root(square: Fraction) -> Fraction:
+    """Return at least ``√square``."""
+    return upper(lambda numbers, x: numbers.sqrt(x), square)
+
+
+class Evaluator:
+    """Evaluates a network, layer by layer, in blocks of hidden neurons if it has one hidden layer.
+
+    Args:
+        arithmetic, problem: the data, the network and the arithmetic.
+        weights: the weights; by themselves, not those of the problem.
+        tick: called with (done, total) hidden neurons.
+
+    Raises:
+        Rejection: ``hypothesis``, ``outside-theorem``, ``no-enclosure``: the activation or the numbers do not allow it.
+    """
+
+    def __init__(self, arithmetic: Arithmetic, problem: Problem, weights: Weights, tick: Tick) -> None:
+        self.numbers: Fixed = arithmetic.fixed
+        self.values = arithmetic.activation_values
+        self.network, self.weights, self.tick = problem.network, weights, tick
+        slope, curvature, _, jump = activation_facts(self.network.activation)
+        if curvature is None and self.network.depth > 1:
+            raise Rejection("hypothesis", "with more than one hidden layer the activation must be in C²")
+        self.slope, self.curvature, self.jump = root(slope), root(curvature or Fraction(0)), jump
+        self.smooth = curvature is not None
+        self.dataset = problem.dataset
+        self.fan_in = [len(layer[0]) for layer in weights.layers]
+        if weights.mirrored:
+            self.fan_in[1] *= 2
+
+    def scale(self, layer: int) -> Fraction:
+        """Return the square of what multiplies ``W^layer``: ``σ_w²`` or ``σ_w²/n_{layer−1}``."""
+        unscaled = layer == 1 and self.network.input_scale == "1"
+        return self.network.sigma_w**2 / (1 if unscaled else self.fan_in[layer - 1])
+
+    def blocks(self) -> Iterator[Weights]:
+        """Yield the weights in blocks of hidden neurons (the output bias with each); all of them if it is deep."""
+        weights = self.weights
+        if self.network.depth > 1:
+            yield weights
+            return
+        hidden, output = weights.layers
+        for first in range(0, len(hidden), BLOCK):
+            part = slice(first, first + BLOCK)
+            biases = tuple(bias[part] if k == 0 else bias for k, bias in enumerate(weights.biases))
+            yield Weights((hidden[part], output[:, part]), biases)
+            self.tick(min(first + BLOCK, len(hidden)), len(hidden))
+
+    def run(self) -> Evaluation:
+        """Return the outputs and the trained layers."""
+        try:
+            return self._run()
+        except OverflowError as error:
+            raise Rejection("no-enclosure", f"the network's numbers are too large: {error}") from None
+
+    def _run(self) -> Evaluation:
+        n, depth = self.dataset.n, self.network.depth
+        trained = {"hidden": (1,), "both": (1, 2)}.get(self.network.train, tuple(range(1, depth + 2)))
+        sums = {k: _Sums(self.numbers.grams(n), self.numbers.grams(n)) for k in trained}
+        inputs = self.numbers.quantise(self.dataset.inputs, Fraction(1), FORWARD)
+        if 1 in sums:
+            sums[1].inputs.add(inputs)
+            sums[1].input_error = _square(1, self.dataset.d, FORWARD)
+        outputs, error = np.zeros(n, object), 0
+        for block in self.blocks():
+            passed = _Pass(self, block, inputs)
+            outputs += passed.outputs[:, 0].astype(object)
+            error += passed.output_error
+            passed.add(sums)
+        if self.weights.mirrored:
+            outputs, error = outputs * 0, 0
+        residual, bound = self._residual(outputs, error)
+        return Evaluation(residual, bound, {k: self._layer(k, total) for k, total in sums.items()})
+
+    def _residual(self, outputs: NDArray[Any], error: int) -> tuple[tuple[Fraction, ...], Fraction]:
+        """From ``Σ_r W_r x_r`` to ``f − y``: the scale is known up to a relative 2^-150 or so."""
+        square, unit = self.scale(self.network.depth + 1), Fraction(1, 2**FORWARD)
+        scale = root(square)
+        doubt = scale - lower(lambda numbers, x: numbers.sqrt(x), square)
+        biases, last = self.weights.biases, self.network.depth
+        bias = self.network.beta * Fraction(float(biases[last][0])) if len(biases) > last else Fraction(0)
+        targets = self.dataset.targets
+        if targets is None:
+            raise Rejection("outside-theorem", "the dataset has no targets")
+        sums = [Fraction(int(t)) * unit for t in outputs]
+        residual = tuple(scale * t + bias - Fraction(y) for t, y in zip(sums, targets.tolist(), strict=True))
+        return residual, scale * error * unit + doubt * max(map(abs, sums))
+
+    def _layer(self, layer: int, sums: _Sums) -> Layer:
+        n, last = self.dataset.n, self.network.depth + 1
+        copies = 2 if self.weights.mirrored else 1
+        ones = np.full((n, n), 4**BACKWARD, object)
+        with_bias = len(self.weights.biases) >= layer
+        return Layer(
+            ones if layer == last else sums.gradients.total() * copies,
+            Fraction(1) if layer == last else self.scale(last),
+            sums.gradient_error * copies,
+            sums.kinks * copies,
+            sums.largest,
+            sums.inputs.total() * (copies if layer == 2 else 1),
+            self.scale(layer),
+            sums.input_error * (copies if layer == 2 else 1),
+            self.network.beta**2 if with_bias else Fraction(0),
+        )
+
+
+@dataclass(frozen=True)
+class _Back:
+    """The vectors ``ĝ`` of a layer, the error of their entries, and at least every ``|ĥ|``, ``ĝ = σ'(z) ∘ ĥ``."""
+
+    layer: int
+    gradients: Ints
+    error: int
+    largest: Fraction
+
+
+class _Pass:
+    """Forward and backward through one block."""
+
+    def __init__(self, of: Evaluator, weights: Weights, inputs: Ints) -> None:
+        numbers, beta = of.numbers, of.network.beta
+        depth = of.network.depth
+        scales = [root(of.scale(k)) if k <= depth else Fraction(1) for k in range(1, depth + 2)]
+        self.of = of
+        self.layers = [numbers.quantise(w, s, FORWARD) for w, s in zip(weights.layers, scales, strict=True)]
+        self.inputs, self.input_errors = [inputs], [1]
+        self.slopes: list[Ints] = []
+        self.slope_errors: list[int] = []
+        self.undecided: list[int] = []
+        for k in range(depth):
+            z = numbers.product(self.inputs[k], self.layers[k], FORWARD)
+            if k < len(weights.biases):
+                z = z + numbers.quantise(weights.biases[k][None], beta, FORWARD)
+            error = 1 + _product_error(self.inputs[k], self.input_errors[k], self.layers[k], 1, FORWARD)
+            values, slopes, rounding = of.values(of.network.activation, _int64(z), FORWARD, FORWARD)
+            self.inputs.append(numbers.integers(values))
+            self.input_errors.append(rounding + ceil(of.slope * error))
+            self.slopes.append(numbers.integers(slopes))
+            self.slope_errors.append(rounding + ceil(of.curvature * error))
+            self.undecided.append(0 if of.smooth else int((np.abs(z) <= error).sum()))
+        self.outputs = numbers.product(self.inputs[depth], self.layers[depth], FORWARD)
+        self.output_error = _product_error(self.inputs[depth], self.input_errors[depth], self.layers[depth], 1, FORWARD)
+
+    def add(self, sums: dict[int, _Sums]) -> None:
+        """Add the Gram matrices of this block to those of the trained layers."""
+        of = self.of
+        for back in self.backward():
+            total = sums.get(back.layer)
+            if total is None:
+                continue
+            if back.layer > 1:
+                inputs, error = self.inputs[back.layer - 1], self.input_errors[back.layer - 1]
+                total.inputs.add(inputs)
+                total.input_error += _square(error, inputs.shape[1], FORWARD)
+            if back.layer <= of.network.depth:
+                total.gradients.add(back.gradients)
+                total.gradient_error += _square(back.error, back.gradients.shape[1], BACKWARD)
+                total.largest = max(total.largest, back.largest)
+                total.kinks += of.jump * back.largest**2 * self.undecided[back.layer - 1]
+
+    def backward(self) -> Iterator[_Back]:
+        """Yield the back-propagated vectors of every layer, the output layer first."""
+        numbers, depth = self.of.numbers, self.of.network.depth
+        ones = numbers.integers(np.full((len(self.inputs[0]), 1), 2**BACKWARD, np.int64))
+        yield _Back(depth + 1, ones, 0, Fraction(0))
+        before, error, unit = self.layers[depth], 1, FORWARD  # h in units of 2^-unit
+        for k in range(depth, 0, -1):
+            slopes, slope_error = self.slopes[k - 1], self.slope_errors[k - 1]
+            shift = FORWARD + unit - BACKWARD
+            gradients = numbers.times(slopes, before, shift)
+            largest = _peak(before) + error
+            lost = 1 + ceil(Fraction(_peak(slopes) * error + largest * slope_error, 2**shift))
+            yield _Back(k, gradients, lost, Fraction(largest, 2**unit))
+            if k > 1:
+                across = self.layers[k - 1].T
+                before = numbers.product(gradients, across.copy(), FORWARD)
+                error, unit = _product_error(gradients, lost, across, 1, FORWARD), BACKWARD
+
+
+def _square(error: int, count: int, p: int) -> Fraction:
+    """The square of the norm of so many errors of so many units of ``2^-p``."""
+    return Fraction(error * error * count, 4**p)
+
+
+def _product_error(a: Ints, a_error: int, b: Ints, b_error: int, shift: int) -> int:
+    """A bound on the error of a rounded ``2^-shift a bᵀ`` whose factors have these errors."""
+    spread = _row_sum(b) * a_error + _row_sum(a) * b_error + a.shape[1] * a_error * b_error
+    return 3 + ceil(Fraction(spread, 2**shift))
+
+
+def _peak(a: Ints) -> int:
+    return max(int(a.max()), -int(a.min()))
+
+
+def _row_sum(a: Ints) -> int:
+    """At least the largest ``Σ_j |a_ij|``."""
+    bound = _peak(a) * a.shape[1]
+    return bound if bound >= 2**62 else int(np.abs(a).sum(axis=1).max())
+
+
+def _int64(values: Ints) -> NDArray[np.int64]:
+    if _peak(values) >= 2**62:
+        raise OverflowError("a preactivation is too large")
+    return values.astype(np.int64)
+
+
+def gram(arithmetic: Arithmetic, evaluation: Evaluation, precision: int) -> tuple[Matrix, int]:
+    """Return integers ``A`` and ``R`` with ``‖JJᵀ − 2^-precision A‖ ≤ 2^-precision R``.
+
+    With ``J̃`` the Jacobian of the approximations and ``δ ≥ ‖J − J̃‖_F``, ``‖JJᵀ − J̃J̃ᵀ‖ ≤ 2‖J̃‖δ + δ²``; ``J̃J̃ᵀ`` is
+    exact up to the rounding of each layer's entries, less than one unit each.
+    """
+    layers = list(evaluation.layers.values())
+    n = len(layers[0].inputs)
+    total = sum((_rounded_gram(layer, precision) for layer in layers), np.zeros((n, n), object))
+    rounding = n * len(layers)
+    norm = root(Fraction(max(sum(map(abs, row)) for row in total.tolist()) + rounding, 2**precision))
+    lost = sum((jacobian_error(layer) for layer in layers), Fraction(0))
+    radius = rounding + ceil((2 * norm + lost) * lost * 2**precision)
+    packed = [int(total[i, j]) for i in range(n) for j in range(i + 1)]
+    return arithmetic.symmetric(n, packed), radius
+
+
+def _rounded_gram(layer: Layer, precision: int) -> NDArray[Any]:
+    """``c² ĝĝᵀ ∘ (a² xxᵀ + β²)``, rounded down."""
+    c, a, b = layer.gradient_scale, layer.input_scale / 4**FORWARD, layer.bias
+    inputs = layer.inputs * (a.numerator * b.denominator) + b.numerator * a.denominator
+    scale = c / 4**BACKWARD / (a.denominator * b.denominator)
+    found: NDArray[Any] = (layer.gradients * inputs * (scale.numerator * 2**precision)) // scale.denominator
+    return found
+
+
+def row_norms(layer: Layer) -> tuple[Fraction, Fraction, Fraction, Fraction]:
+    """Return bounds of ``max_i ‖g_i‖`` (kinks left out) and ``max_i ‖f_i‖``, and of the errors of both."""
+    gradient = root(layer.gradient_scale * Fraction(int(layer.gradients.diagonal().max()), 4**BACKWARD))
+    inputs = root(layer.input_scale * Fraction(int(layer.inputs.diagonal().max()), 4**FORWARD) + layer.bias)
+    gradient_error = root(layer.gradient_scale * layer.gradient_error)
+    input_error = root(layer.input_scale * layer.input_error)
+    return gradient + gradient_error, inputs + input_error, gradient_error, input_error
+
+
+def jacobian_error(layer: Layer) -> Fraction:
+    """``‖J_l − J̃_l‖_F``: ``‖g⊗f − g̃⊗f̃‖ ≤ ‖g − g̃‖‖f‖ + ‖g̃‖‖f − f̃‖`` for each of the n rows."""
+    gradient, inputs, gradient_error, input_error = row_norms(layer)
+    rows = root(Fraction(len(layer.inputs)))
+    return rows * (gradient_error * inputs + gradient * input_error) + root(layer.gradient_scale * layer.kinks) * inputs
