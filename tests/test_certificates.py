@@ -85,6 +85,7 @@ BOTH = "all weights are independent standard normal at initialisation"
 FLOW = "the network is trained by gradient flow on ½‖r‖²"
 DESCENT = "the network is trained by exact gradient descent on ½‖r‖²"
 INCLUSION = "gradient flow is any absolutely continuous solution of the differential inclusion"
+SELECTION = "where a preactivation is 0, gradient descent may take any number between the slopes of σ for σ'"
 RESTS_ON = {
     "smooth": {GAUSSIAN, FLOW},
     "smooth-balanced": {GAUSSIAN, FLOW},
@@ -96,7 +97,7 @@ RESTS_ON = {
     "relu-signs": {GAUSSIAN, FLOW, INCLUSION},
     "du2019": {GAUSSIAN, FLOW, INCLUSION},
     "du2019-signs": {GAUSSIAN, FLOW, INCLUSION},
-    "relu-descent": {GAUSSIAN, DESCENT, INCLUSION},
+    "relu-descent": {GAUSSIAN, DESCENT, SELECTION},
     "both": {BOTH, FLOW},
     "lecture": {BOTH, FLOW, "gradient flow on ‖r‖²/(2n) is gradient flow on ½‖r‖² with the time divided by n"},
     "quartic": {GAUSSIAN, "the network is trained by gradient flow on the quartic loss"},

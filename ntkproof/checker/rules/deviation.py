@@ -77,7 +77,8 @@ def _flip_deviation(setting: Setting, step: Inputs) -> Derived:
     claim = JacobianDeviation(
         upper(flip_offset, jump, norm, share), upper(flip_slope, jump, norm, tau, training.width), "no"
     )
-    return Derived(claim, assumptions=frozenset({GAUSSIAN, DIFFERENTIAL_INCLUSION}), failure=stated)
+    kinks = DIFFERENTIAL_INCLUSION if training.step_size is None else SELECTION
+    return Derived(claim, assumptions=frozenset({GAUSSIAN, kinks}), failure=stated)
 
 
 def _jacobian_norm(setting: Setting, step: Inputs) -> Derived:
@@ -90,6 +91,7 @@ def _jacobian_norm(setting: Setting, step: Inputs) -> Derived:
 
 
 DIFFERENTIAL_INCLUSION = "gradient flow is any absolutely continuous solution of the differential inclusion"
+SELECTION = "where a preactivation is 0, gradient descent may take any number between the slopes of σ for σ'"
 
 inputs_squared = Rule(_inputs_squared)
 smooth_deviation = Rule(_smooth_deviation, (EigenvalueBound,))
