@@ -154,6 +154,7 @@ def _shifted(x: flint.arb, precision: int) -> tuple[int, int]:
         return 0, 1
     return mantissa >> -exponent, 1
 
+
 _ARB = ArbNumbers()
 
 

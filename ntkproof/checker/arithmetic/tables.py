@@ -42,9 +42,9 @@ _CHUNK = 2**14  # points at a time: temporaries stay in the cache
 
 def kinks(name: str, z: Integers) -> NDArray[np.bool_]:
     """Whether σ may fail to be differentiable at each argument: at 0, if ``abs`` or ``relu`` has a part in it."""
-    expression = expression_of(split_activation(name)[0])
-    bent = name != "identity" if _slope(name) is not None else expression is not None and has_kink(parse(expression))
-    return (z == 0) & bent
+    slope = _slope(name)
+    bent = has_kink(_node(name)) if slope is None else slope != 1
+    return np.equal(z, 0) & bent
 
 
 # What both ways share -------------------------------------------------------------------------------------------
@@ -375,7 +375,7 @@ def _piecewise_linear(name: str, slope: Fraction, z: Integers, p: int, q: int) -
     """Return ``z`` and 1 where ``z ≥ 0``, and ``slope z`` and ``slope`` elsewhere."""
     largest = max(-int(z.min()), int(z.max()))
     steepest = max(Fraction(1), abs(slope))
-    if not max(largest * Fraction(2) ** (q - p) * steepest, (1 << q) * steepest, largest) < LARGEST // 2:
+    if not (max(largest * Fraction(2) ** (q - p), Fraction(1 << q)) * steepest < LARGEST // 2 > largest):
         raise _too_large(name)
     values, error = _rescaled(z, q - p)
     left = round(slope * (1 << q))
