@@ -136,7 +136,7 @@ def _lambda_min(draft: Draft, gap: float) -> Certificate:
         precision = min(LARGEST_PRECISION, max(2 * precision, needed or 0))
         finer = Draft(draft.setting)
         try:
-            found = _enclose(finer, precision)
+            found = enclose(finer, precision)
         except (InputError, Rejection):
             if enclosure is None:
                 raise
@@ -183,8 +183,8 @@ def _enclose_in_float64(draft: Draft) -> Enclosure | None:
     return claim
 
 
-def _enclose(draft: Draft, precision: int) -> Enclosure:
-    """Enclose the kernel so that the radius is a few units per entry; the hardest rows say with how many bits."""
+def enclose(draft: Draft, precision: int) -> Enclosure:
+    """Derive ``kernel``, an enclosure of H to this precision, so that the radius is a few units per entry; the hardest rows say with how many bits."""
     setting = draft.setting
     if has_expansion(setting.problem):
         return enclose_by_expansion(draft, precision)
@@ -204,7 +204,7 @@ def _enclose(draft: Draft, precision: int) -> Enclosure:
 
 def _enclose_spectrum(draft: Draft) -> None:
     """Enclose the kernel to well below the rounding noise of its eigenvectors in float64."""
-    enclosure = _enclose_in_float64(draft) or _enclose(draft, 64)
+    enclosure = _enclose_in_float64(draft) or enclose(draft, 64)
     while enclosure.precision < LARGEST_PRECISION:
         matrix = draft.proved["kernel"].matrix
         if matrix is None:
@@ -213,7 +213,7 @@ def _enclose_spectrum(draft: Draft) -> None:
         missing = 40 + enclosure.radius.bit_length() - largest
         if missing <= 0:
             return
-        enclosure = _enclose(draft, min(LARGEST_PRECISION, enclosure.precision + missing))
+        enclosure = enclose(draft, min(LARGEST_PRECISION, enclosure.precision + missing))
 
 
 def _twice(claim: Enclosure) -> Claim:
