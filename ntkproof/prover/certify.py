@@ -184,7 +184,7 @@ def _enclose_in_float64(draft: Draft) -> Enclosure | None:
 
 
 def enclose(draft: Draft, precision: int) -> Enclosure:
-    """Derive ``kernel``, an enclosure of H to this precision, so that the radius is a few units per entry; the hardest rows say with how many bits."""
+    """Derive the step ``kernel``, with a radius of a few units per entry; the hardest rows say with how many bits."""
     setting = draft.setting
     if has_expansion(setting.problem):
         return enclose_by_expansion(draft, precision)
