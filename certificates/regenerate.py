@@ -10,10 +10,9 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from fractions import Fraction
-from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +23,11 @@ from ntkproof.checker.arithmetic import arithmetic
 from ntkproof.checker.claims import EigenvalueBound
 from ntkproof.checker.rules.rule import Setting
 from ntkproof.datasets import load, prepare
-from ntkproof.problem import Dataset, Network, Problem, Training
+from ntkproof.problem import Dataset, Network
 from ntkproof.prover.certify import Draft, certify
 from ntkproof.prover.sphere import certify_sphere
-from ntkproof.theorems import steps
 from ntkproof.theorems.certify import certify_convergence
-from ntkproof.theorems.certify import prepare as prove_facts
-from ntkproof.theorems.theorem import Plan
+from ntkproof.theorems.operator_norms import certify_in_ball
 
 FOLDER = Path(__file__).parent
 THREE = [[1.0, 2.0], [0.5, -1.0], [3.0, 0.25]]
@@ -75,7 +72,7 @@ class ConvergenceEntry:
     name: str
     data: Callable[[], Dataset]
     activation: str
-    theorem: str
+    theorem: str | None
     options: dict[str, Any] = field(default_factory=dict)
 
     def build(self) -> Certificate:
@@ -84,36 +81,17 @@ class ConvergenceEntry:
 
 
 @dataclass(frozen=True)
-class QuarticEntry:
-    """A shipped certificate that gradient flow on ``¼Σ(u_i − y_i)⁴`` converges; erf, hidden weights trained."""
+class BallEntry:
+    """A shipped certificate of bounds in a ball around a random start: its data, the network and the options."""
 
     name: str
     data: Callable[[], Dataset]
-    width: int
+    network: Network
+    options: dict[str, Any] = field(default_factory=dict)
 
     def build(self) -> Certificate:
-        """Return the certificate: the steps of ``smooth`` up to the deviation, then the rules for other losses."""
-        network, failure = Network("erf", 1, "hidden"), 0.05
-        draft, facts = prove_facts(self.data(), network, "antisymmetric", None, "fast", 1e-6, lambda done, total: None)
-        problem = Problem(draft.setting.problem.dataset, network, "ntk", Training(self.width))
-        draft.setting = Setting(problem, draft.setting.arithmetic, draft.setting.tick)
-        args = {"delta": steps.least_delta(facts, failure, self.width), "spectrum_failure": failure}
-        plan = Plan(self.width, "loss_kantorovich", args, (), nan, nan)
-        steps.prove_spectrum(draft, plan)
-        steps.prove_start(draft, plan)
-        slope = draft.derive("deviation", "smooth_deviation", ("hadamard",), weaken=steps.round_deviation).slope
-        draft.derive("loss", "loss_inequality", ("residual",), {"loss": "quartic"}, weaken=round_loss)
-        sigma = float(draft.proved["sigma"].claim.value) ** 0.5
-        radius = steps.radius_that_spends(sigma, 0.0, float(slope), facts.targets * facts.n**0.25 * (1 + 1e-6))
-        uses, args = ("sigma", "loss", "deviation", "jacobian_norm"), {"radius": steps.short(radius)}
-        draft.derive("convergence", "loss_kantorovich", uses, args, weaken=round_loss)
-        return draft.certificate()
-
-
-def round_loss(claim: Any) -> Any:
-    """Round a claim about a loss outward to about ten digits."""
-    ways = {"constant": False, "gap": True, "rate": False, "radius": True, "kernel_deviation": True}
-    return replace(claim, **{k: steps.rounded(getattr(claim, k), up) for k, up in ways.items() if hasattr(claim, k)})
+        """Return the certificate."""
+        return certify_in_ball(self.data(), self.network, **self.options)
 
 
 def prepared(name: str, rows: int | None = None, *, targets: bool = False) -> Callable[[], Dataset]:
@@ -122,9 +100,9 @@ def prepared(name: str, rows: int | None = None, *, targets: bool = False) -> Ca
     return lambda: prepare(load(name), rows=rows, shuffle_seed=0, **options)
 
 
-def planted(label: str, rows: list[list[float]]) -> Callable[[], Dataset]:
+def planted(label: str, rows: list[list[float]], targets: list[float] | None = None) -> Callable[[], Dataset]:
     """Return a function that makes a tiny dataset."""
-    return lambda: Dataset(np.array(rows), label=label)
+    return lambda: Dataset(np.array(rows), None if targets is None else np.array(targets), label)
 
 
 def assume_lower(certificate: Certificate) -> Certificate:
@@ -229,7 +207,15 @@ def _further() -> list[Entry]:
     ]
 
 
-def _convergence() -> list[ConvergenceEntry | QuarticEntry]:
+def _in_ball() -> list[BallEntry]:
+    three, network = planted("three points", THREE, [1.0, -0.5, 0.25]), Network("erf", 2, bias="0.5")
+    return [
+        BallEntry(f"ball-three-erf-{name}", three, network, {"statement": name, "width": 1000, "radius": "2"})
+        for name in ("gradient-bound", "hessian-bound")
+    ]
+
+
+def _convergence() -> list[ConvergenceEntry]:
     def entry(name: str, rows: int, activation: str, theorem: str, suffix: str = "", **options: Any) -> Any:
         title = "-".join(filter(None, ("convergence", name, str(rows), activation, theorem, suffix)))
         return ConvergenceEntry(title, prepared(name, rows, targets=True), activation, theorem, options)
@@ -251,13 +237,33 @@ def _convergence() -> list[ConvergenceEntry | QuarticEntry]:
         entry("wine", 10, "erf", "smooth", "balanced", init="balanced"),
         entry("wine", 10, "erf", "smooth", "signs", init="signs"),
         entry("wine", 10, "relu", "relu", "signs", init="signs"),
-        QuarticEntry("convergence-wine-10-erf-quartic", prepared("wine", 10, targets=True), 40_000),
+        ConvergenceEntry(
+            "convergence-wine-10-erf-quartic",
+            prepared("wine", 10, targets=True),
+            "erf",
+            None,
+            {"loss": "quartic", "width": 40_000},
+        ),
+        ConvergenceEntry(
+            HOLEY + "convergence-wine-10-erf-huang2020",
+            prepared("wine", 10, targets=True),
+            "erf",
+            "huang2020",
+            {"constants": {"initial_deviation": "1"}},
+        ),
+        ConvergenceEntry(
+            HOLEY + "convergence-wine-10-erf-custom",
+            prepared("wine", 10, targets=True),
+            "erf",
+            None,
+            {"loss": "custom", "constants": {"exponent": "0.5", "alpha": "1", "gap": "5"}},
+        ),
     ]
 
 
-def entries() -> list[Entry | SphereEntry | ConvergenceEntry | QuarticEntry]:
+def entries() -> list[Entry | SphereEntry | ConvergenceEntry | BallEntry]:
     """Return the shipped certificates, small ones first."""
-    return [*_refutations(), *_small(), *_spheres(), *_others(), *_further(), *_convergence(), *_full()]
+    return [*_refutations(), *_small(), *_spheres(), *_others(), *_further(), *_in_ball(), *_convergence(), *_full()]
 
 
 def main() -> None:

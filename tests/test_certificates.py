@@ -61,6 +61,8 @@ def is_slow(name: str) -> bool:
 
 def rests_on(name: str) -> set[str]:
     """What a shipped certificate may assume, besides the arithmetic."""
+    if name in IN_BALL:
+        return {BOTH_AND_BIASES}
     return RESTS_ON[name.split("-", 4)[4]] if name in CONVERGENT else set()
 
 
@@ -74,15 +76,24 @@ def trusts(engine: str) -> str:
 
 SPHERES = [name for name in names(FOLDER) if name.startswith("sphere-")]  # see tests/checker/rules/test_sphere.py
 SHIPPED = [name for name in names(FOLDER) if name not in SPHERES]
-HOLEY = {
-    "wine10-relu-assumed-lower": "assumed without proof: lambda_min of kernel, lower bound ",
+HOLEY = {  # the step that is assumed, in words, and what else a certificate rests on
+    "wine10-relu-assumed-lower": ("lower", "lambda_min of kernel, lower bound {value}", ()),
+    "convergence-wine-10-erf-huang2020": ("distance", "initial_deviation, upper bound {value}", ("FLOW",)),
+    "convergence-wine-10-erf-custom": (
+        "loss",
+        "loss inequality with exponent {exponent}, constant {constant}, gap {gap}",
+        ("GAUSSIAN", "CUSTOM"),
+    ),
 }
 FORGED = json.loads((FOLDER / "rejected" / "index.json").read_text())
 CONVERGENT = [name for name in SHIPPED if name.startswith("convergence-")]
-STATIC = [name for name in SHIPPED if name not in CONVERGENT]
+IN_BALL = [name for name in SHIPPED if name.startswith("ball-")]  # see tests/checker/rules/test_operator_norms.py
+STATIC = [name for name in SHIPPED if name not in (*CONVERGENT, *IN_BALL)]
 GAUSSIAN = "the hidden weights are independent standard normal at initialisation"
 BOTH = "all weights are independent standard normal at initialisation"
+BOTH_AND_BIASES = "all weights and biases are independent standard normal at initialisation"
 FLOW = "the network is trained by gradient flow on ½‖r‖²"
+CUSTOM = "the network is trained by gradient flow on the custom loss"
 DESCENT = "the network is trained by exact gradient descent on ½‖r‖²"
 INCLUSION = "gradient flow is any absolutely continuous solution of the differential inclusion"
 SELECTION = "where a preactivation is 0, gradient descent may take any number between the slopes of σ for σ'"
@@ -342,8 +353,10 @@ def test_every_holey_certificate_is_pinned():
 def test_holey(name: str, engine: str):
     verdict = check(FOLDER / "holey" / (name + SUFFIX), engine=engine)
     assert (verdict.verdict, verdict.code, verdict.exit_code, verdict.valid) == ("holey", "", 3, False)
-    assumed = HOLEY[name] + document(f"holey/{name}")["conclusion"]["claim"]["lower"]
-    assert verdict.assumptions == (assumed, trusts(engine))
+    step, words, others = HOLEY[name]
+    claim = next(each["claim"] for each in document(f"holey/{name}")["steps"] if each["id"] == step)
+    assumed = "assumed without proof: " + words.format(**claim)
+    assert verdict.assumptions == (*sorted([assumed, *(globals()[other] for other in others)]), trusts(engine))
 
 
 # Forgeries ------------------------------------------------------------------------------------------------------

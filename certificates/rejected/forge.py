@@ -34,6 +34,7 @@ RELU, RELU_SIGNS, RELU_DESCENT, DU_SIGNS = (
 TANH = f"{TRAINED}tanh-smooth"
 SPECTRUM, CONDITION = "wine10-spectrum", "wine10-condition-number"
 RANK, A_PRIORI = "wine10-effective-rank", "wine10-a-priori"
+GRADIENT, HESSIAN = "ball-three-erf-gradient-bound", "ball-three-erf-hessian-bound"
 UNLIKELY, OUTSIDE = "failure-probability", "outside-theorem"
 
 Json = dict[str, Any]
@@ -2288,6 +2289,48 @@ def _quartic_as_squared(document: Json) -> None:
     document["steps"][-1] |= {"rule": "kantorovich", "claim": claim}
 
 
+def _in_ball() -> list[Forgery]:
+    """Bounds in a ball around a random start."""
+    smaller, norms = "gradients are smaller than is proved", "weights are smaller than is proved"
+    lies = {
+        "radius": (concluded("radius", "1.001"), "the ball is larger", "claim-not-derived", "bound"),
+        "failure": (concluded("failure", "0.999"), "it is likelier", "claim-not-derived", "bound"),
+        "surely": (everywhere("failure", "0"), "it is sure", "claim-not-derived", "bound"),
+        "conclusion-surely": (put("conclusion.claim.failure", "0"), "it is sure", "claim-not-derived", ""),
+        "norm": (times("@norms.claim.norms.1", "0.99999"), norms, "claim-not-derived", "norms"),
+        "bias-norm": (times("@norms.claim.biases.2", "0.99999"), norms, "claim-not-derived", "norms"),
+        "norm-negative": (put("@norms.claim.norms.0", "-40"), norms, "claim-not-derived", "norms"),
+        "no-biases": (drop("@norms.claim.biases"), norms, "claim-differs", "norms"),
+        "layer-dropped": (_without_a_layer, norms, "claim-differs", "norms"),
+        "p-halved": (times("@norms.args.failure", "2"), norms, "claim-not-derived", "bound"),
+        "width": (put("problem.training.width", "1001"), norms, "claim-not-derived", "norms"),
+        "depth": (network(depth=3), "depth changes nothing", "claim-differs", "norms"),
+        "no-bias": (network(bias="0"), "a bias changes nothing", "claim-differs", "norms"),
+        "bias-doubled": (network(bias="1"), smaller, "claim-not-derived", "bound"),
+        "weight-std": (network(weight_std="2"), smaller, "claim-not-derived", "bound"),
+        "start": (training(init="signs"), "another start is as good", OUTSIDE, "norms"),
+        "radius-negative": (put("@bound.args.radius", "-1"), smaller, "bad-argument", "bound"),
+        "no-premise": (put("@bound.uses", []), smaller, "bad-premises", "bound"),
+        "conclude-norms": (conclude("norms"), norms, "bad-conclusion", ""),
+    }
+    found = told("ball", GRADIENT, *((name, *lie) for name, lie in lies.items()))
+    for base, fields in ((GRADIENT, ("gradient", "jacobian")), (HESSIAN, ("hessian", "lipschitz"))):
+        edits = [(name, concluded(name, "0.99999"), smaller, "claim-not-derived", "bound") for name in fields]
+        found += told("ball", base, *edits)
+    kinked = ("hessian-relu", network(activation="relu"), "ReLU has a Hessian", "hypothesis", "bound")
+    as_hessian = ("gradient-as-hessian", _gradient_as_hessian, smaller, "bad-claim", "bound")
+    return found + told("ball", HESSIAN, kinked) + told("ball", GRADIENT, as_hessian)
+
+
+def _without_a_layer(document: Json) -> None:
+    claim = step(document, "norms")["claim"]
+    del claim["norms"][1], claim["biases"][1]
+
+
+def _gradient_as_hessian(document: Json) -> None:
+    step(document, "bound")["rule"] = "hessian_bound"
+
+
 # Spectra, a priori bounds, expansions, the sphere ------------------------------------------------------------------
 
 
@@ -2493,6 +2536,7 @@ def forgeries() -> list[Forgery]:
         *_a_priori(),
         *_expansions(),
         *_spheres(),
+        *_in_ball(),
     ]
 
 
