@@ -137,6 +137,37 @@ def test_the_operator_norm(run: Run) -> None:
     assert "‖X‖ in [" in run("check", "p.cert.json").out
 
 
+@pytest.mark.parametrize(
+    ("statement", "said"), [("gradient-bound", "‖∇f(x_i)‖ ≤ "), ("hessian-bound", "‖∇²f(x_i)‖ ≤ ")]
+)
+def test_bounds_in_a_ball(run: Run, statement: str, said: str) -> None:
+    size = ("--depth", "2", "--width", "100", "--radius", "0.5", "--activation", "sin")
+    arguments = ("points.csv", "--target", "b", "--statement", statement, *size, "--failure-probability", "0.25")
+    first = run("certify", *arguments, "-o", "p.cert.json")
+    assert (first.code, first.err) == (0, "")
+    assert f"within 0.5 of the start, with probability ≥ 1 - 0.25: {said}" in first.out
+    problem = json.loads(Path("p.cert.json").read_text())["problem"]
+    assert (problem["network"]["depth"], problem["training"]) == (2, {"width": "100", "init": "gaussian"})
+    verdict = run("check", "p.cert.json")
+    assert (verdict.code, verdict.err) == (0, "")
+    assert said in verdict.out
+    assert "  training: width 100, init gaussian\n" in verdict.out
+
+
+def test_other_losses(run: Run) -> None:
+    common = ("points.csv", "--target", "b", "--statement", "convergence", "--activation", "erf")
+    first = run("certify", *common, "--loss", "quartic", "-o", "p.cert.json")
+    assert (first.code, first.err) == (0, "")
+    assert "for the quartic loss: g = ℓ - ℓ* has g' ≤ -" in first.out
+    assert run("check", "p.cert.json").code == 0
+    constants = [f"--constant={name}" for name in ("exponent=0.5", "alpha=1.25", "gap=100")]
+    assert run("certify", *common, "--loss", "custom", *constants, "-o", "c.cert.json").code == 0
+    verdict = run("check", "c.cert.json")
+    assert verdict.code == 3
+    assert "rests on: assumed without proof: loss inequality with exponent 0.5, constant 1.25, gap 100" in verdict.out
+    assert "g^1," in verdict.out
+
+
 @pytest.fixture
 def verdicts(run: Run) -> dict[str, str]:
     """Write a certificate of every verdict; return their names."""
@@ -293,6 +324,14 @@ def test_bad_preparations(run: Run) -> None:
         (["points.csv", "--gap", "nan"], "the gap must be from 1e-12 to 0.5, not nan"),
         (["points.csv", "--engine", "slow"], "'slow' is not one of 'fast', 'reference'"),
         (["points.csv", "--statement", "x"], "'x' is not one of 'lambda-min', 'operator-norm'"),
+        (["points.csv", "--statement", "gradient-bound", "--width", "9"], "needs a width and a radius"),
+        (["points.csv", "--statement", "gradient-bound", "--radius", "1"], "needs a width and a radius"),
+        (["points.csv", "--statement", "hessian-bound", "--width", "9", "--radius", "1"], "needs targets"),
+        (["points.csv", "--statement", "convergence", "--loss", "hinge"], "'hinge' is not one of 'squared', 'quartic'"),
+        (
+            ["points.csv", "--target", "b", "--statement", "convergence", "--loss", "custom"],
+            "a custom loss needs the constants exponent, alpha, gap",
+        ),
         (["points.csv", "-o", "absent/p.cert.json"], "absent/p.cert.json: the directory absent does not exist"),
         (["points.csv", "-o", "."], ".: is a directory"),
         (["points.csv", "--wrong"], "No such option"),
