@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from ntkproof.files import Floats, exact_float64, npy_array, one_line, printable, quoted
+from ntkproof.files import exact_float64, npy_array, one_line, printable, quoted
 from ntkproof.problem import MAX_WEIGHTS, InputError
 
 MAX_BYTES = 8 * MAX_WEIGHTS + 2**20
@@ -35,7 +35,7 @@ _SMALL = 2**16
 class Tensor:
     """An array of a file: its numbers as float64 (or one boolean), exactly, and the type the file has them in."""
 
-    values: Floats | NDArray[np.bool_]
+    values: NDArray[Any]
     dtype: str
 
     @property
