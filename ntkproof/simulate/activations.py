@@ -16,7 +16,7 @@ import mpmath
 import numpy as np
 from numpy.typing import NDArray
 
-from ntkproof.checker.expressions import Node, parse
+from ntkproof.checker.expressions import Node, has_kink, parse
 from ntkproof.problem import expression_of, split_activation
 
 Floats = NDArray[np.float64]
@@ -47,6 +47,13 @@ def activation(name: str) -> Evaluate:
     if kind in below:
         return _by_blocks(lambda z: _piecewise_linear(z, below[kind]))
     return _by_blocks({"erf": _erf_dual, "sin": lambda z: (np.sin(z), np.cos(z)), "cos": _cos_dual}[kind])
+
+
+def has_kinks(name: str) -> bool:
+    """Whether σ has a derivative that jumps (at 0)."""
+    kind, slope = split_activation(name)
+    expression = expression_of(kind)
+    return kind in ("relu", "abs") or slope not in (None, 1) or (expression is not None and has_kink(parse(expression)))
 
 
 def _by_blocks(evaluate: Evaluate) -> Evaluate:

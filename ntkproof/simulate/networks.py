@@ -33,6 +33,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -199,6 +200,12 @@ class Model:
             array = (self._layers if block.kind == "W" else self._biases)[block.layer - 1]
             np.divide(array.reshape(-1), self._factor(block), out=theta[block.part])
         return theta
+
+    def restricted(self, rows: NDArray[np.int64]) -> Model:
+        """Return the same network on some of the samples."""
+        part = copy(self)
+        part._first = self._first[rows]
+        return part
 
     def weights(self, theta: Floats) -> Weights:
         """Return the weights (entries of order 1, both halves written out) of native parameters."""
