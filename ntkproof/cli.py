@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from fractions import Fraction
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -37,6 +38,7 @@ from ntkproof.theorems.operator_norms import certify_in_ball
 from ntkproof.theorems.other_losses import LOSSES
 
 ENGINES = ("fast", "reference")
+COMMANDS = {"predict": "ntkproof.predict_command"}  # in modules of their own, each with a function ``command``
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 engine_option = click.option(
@@ -156,7 +158,22 @@ def progress(what: str, shown: bool) -> Iterator[Tick]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+class Commands(click.Group):
+    """The commands of this module and those in `COMMANDS`, which are imported when they are called."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Return all names, sorted."""
+        return sorted([*self.commands, *COMMANDS])
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Return the command of a name, or None."""
+        if name not in COMMANDS:
+            return super().get_command(context, name)
+        found: click.Command = import_module(COMMANDS[name]).command
+        return found
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
 @click.version_option(ntkproof.__version__, prog_name="ntkproof")
 @click.pass_context
 def cli(context: click.Context) -> None:
