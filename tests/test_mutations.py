@@ -1,6 +1,7 @@
 """Every single-field change of a small certificate is rejected, or what it then states is true all the same.
 
-The judge of truth is ``oracle``, which shares no code with the checker.  The changes: numbers nudged, digits
+The judges of truth are ``oracle`` and, for convergence, ``convergence_oracle``, which share no code with the checker.
+The changes: numbers nudged, digits
 flipped, fields dropped, added and retyped, steps reordered, dropped and doubled, names exchanged, bytes of data
 and witnesses nudged (with the hash that fits, and without).
 """
@@ -18,6 +19,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import convergence_oracle
 import oracle
 import pytest
 
@@ -30,6 +32,7 @@ FOLDER = Path(__file__).parent.parent / "certificates"
 LARGEST = 60  # rows of a certificate that is mutated
 BYTES_SAMPLED = 24  # of each array
 ALWAYS = 50  # mutations of each certificate that are always tried
+OF_TRAINING = 20  # the same of a convergence, and as many of its numbers
 
 Json = dict[str, Any]
 Where = tuple[str | int, ...]
@@ -47,6 +50,13 @@ NAMES = {
     "side": ("lower", "upper", "rows", "columns", "both"),
     "dtype": ("float64", "int8", "int16", "int24", "int56", "int64", "int72", "float32"),
     "format": ("ntkproof-certificate-0",),
+    "init": ("signs", "balanced", "antisymmetric", "gaussian", "zero"),
+    "dynamics": ("flow", "descent", "mean_flow"),
+    "quantity": ("residual", "loewner", "initial_lambda_min", "jacobian_norm", "linearised_path", "output_weights"),
+    "lipschitz": ("no", "path", "yes"),
+    "movement": ("speed", "length"),
+    "ball": ("parameters", "neurons"),
+    "loss": ("squared", "quartic", "custom"),
 }
 RETYPED = (None, True, False, 0, -1, 1.5, "", "0", [], {}, [0], {"kind": "lambda_min"}, "NaN", 10**30)
 ADDED = {"kind": "lambda_min", "null_rows": [0, 1], "assumed": 0, "base64": "", "file": "x", "value": "1"}
@@ -76,6 +86,21 @@ def judged(name: str) -> bool:
 
 
 MUTATED = small_ones()
+
+
+def convergences() -> list[str]:
+    """The certificates of convergence that the judge of convergence knows, of at most 20 rows."""
+    names = sorted(path.name.removesuffix(SUFFIX) for path in FOLDER.glob("convergence-*" + SUFFIX))
+    return [name for name in names if rows(name) <= 20 and is_converging(load(name))]
+
+
+def is_converging(document: Json) -> bool:
+    kind, name = document["conclusion"]["claim"].get("kind"), document["problem"]["network"]["activation"]
+    return convergence_oracle.is_judged(kind, name)
+
+
+CONVERGENCES = convergences()
+QUICK = [name for name in CONVERGENCES if rows(name) <= 10 and name.startswith("convergence-wine")]
 
 
 # What is changed ------------------------------------------------------------------------------------------------
@@ -231,22 +256,21 @@ def outcome(document: Json, change: Change, engine: str) -> str:
     if verdict.verdict == "holey":
         assert any(text.startswith("assumed without proof") for text in verdict.assumptions)
         return "holey"
-    return "true" if oracle.holds(new) else f"unsound: {change}"
+    judge = convergence_oracle if is_converging(new) else oracle
+    return "true" if judge.holds(new) else f"unsound: {change}"
 
 
 def agree(claim: Json, reported: Any) -> bool:
     """Whether a verdict reports the claim that was stated, its decimals perhaps spelt otherwise."""
-    return (
-        {key for key, value in claim.items() if value != []} == set(reported)
-        and all(Fraction(claim[end]) == Fraction(reported[end]) for end in ("lower", "upper"))
-        and all(claim[key] == reported[key] for key in reported if key not in ("lower", "upper"))
+    return {key for key, value in claim.items() if value != []} == set(reported) and all(
+        claim[key] == reported[key] or Fraction(claim[key]) == Fraction(reported[key]) for key in reported
     )
 
 
-def sweep(name: str, engine: str, limit: int | None = None) -> Counter[str]:
-    """Try the changes of a certificate, all or a fixed sample, and count what came of them."""
+def sweep(name: str, engine: str, limit: int | None = None, kinds: tuple[str, ...] = ()) -> Counter[str]:
+    """Try the changes of a certificate (of some kinds), all or a fixed sample, and count what came of them."""
     document, chance = load(name), random.Random(name)
-    found = list(changes(document, chance))
+    found = [change for change in changes(document, chance) if not kinds or change[0] in kinds]
     if limit is not None:
         found = chance.sample(found, min(limit, len(found)))
     counts = Counter(outcome(document, change, engine) for change in found)
@@ -282,3 +306,48 @@ def test_every_mutation(name: str):
 @pytest.mark.parametrize("name", [name for name in MUTATED if rows(name) <= 10])
 def test_every_mutation_by_reference(name: str):
     sweep(name, "reference")
+
+
+# Convergence ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", CONVERGENCES)
+def test_every_convergence_follows_and_a_sharper_one_does_not(name: str):
+    """By the judge of convergence: at 50 digits, from the data, with the free parameters of the certificate."""
+    document = load(name)
+    assert convergence_oracle.objection(document) == ""
+    claim = document["conclusion"]["claim"]
+    sharper = {
+        "rate": ("2", "slower"),
+        "radius": ("0.999", "moves further"),
+        "kernel_deviation": ("0.999", "kernel moves more"),
+        "failure": ("0.999", "more may fail"),
+        "width": ("0.5", "another width"),
+    }
+    for field, (factor, objection) in sharper.items():
+        number = Fraction(claim[field]) * Fraction(factor)
+        changed = {**document, "conclusion": {**document["conclusion"], "claim": {**claim, field: str(number)}}}
+        assert objection in convergence_oracle.objection(changed)
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_sample_of_mutations_of_a_convergence(name: str):
+    assert sweep(name, "fast", OF_TRAINING)["rejected"] > OF_TRAINING / 2
+
+
+def test_numbers_of_convergences_are_nudged():
+    """Some numbers may be weaker than they are: were none accepted, the judge would never have been asked."""
+    counts = sum((sweep(name, "fast", OF_TRAINING, ("number",)) for name in QUICK), Counter())
+    assert min(counts["true"], counts["rejected"]) > len(QUICK)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CONVERGENCES)
+def test_every_mutation_of_a_convergence(name: str):
+    sweep(name, "fast")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", QUICK)
+def test_many_mutations_of_a_convergence_by_reference(name: str):
+    sweep(name, "reference", 500)
