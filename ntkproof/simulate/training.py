@@ -203,7 +203,7 @@ class Linearised:
             outside = np.zeros_like(first)
             for weights, vector, seen in ((a, first, first_outputs), (b, second, second_outputs)):
                 outside += h * sum(c / math.factorial(k) for k, c in weights.items()) * vector
-                inside -= h**2 * self._apply(sum(c * phi[k + 1] for k, c in weights.items()), seen)
+                inside -= h**2 * self._apply(np.sum([c * phi[k + 1] for k, c in weights.items()], axis=0), seen)
             return outside, inside
 
         outside, inside = combined({2: 4, 3: -8}, {2: -1, 3: 4})
