@@ -1,7 +1,7 @@
 """Every single-field change of a small certificate is rejected, or what it then states is true all the same.
 
-The judges of truth are ``oracle`` and, for convergence, ``convergence_oracle``, which share no code with the checker.
-The changes: numbers nudged, digits
+The judges of truth are ``oracle`` and, for convergence, ``convergence_oracle``, for bounds in a ball ``deep``, which
+share no code with the checker.  The changes: numbers nudged, digits
 flipped, fields dropped, added and retyped, steps reordered, dropped and doubled, names exchanged, bytes of data
 and witnesses nudged (with the hash that fits, and without).
 """
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import convergence_oracle
+import deep
 import oracle
 import pytest
 
@@ -256,8 +257,14 @@ def outcome(document: Json, change: Change, engine: str) -> str:
     if verdict.verdict == "holey":
         assert any(text.startswith("assumed without proof") for text in verdict.assumptions)
         return "holey"
-    judge = convergence_oracle if is_converging(new) else oracle
-    return "true" if judge.holds(new) else f"unsound: {change}"
+    return "true" if holds(new) else f"unsound: {change}"
+
+
+def holds(document: Json) -> bool:
+    """Whether the conclusion is true, by the judge of its kind."""
+    if document["conclusion"]["claim"]["kind"] in ("gradient_bound", "hessian_bound"):
+        return deep.in_ball_holds(document)
+    return convergence_oracle.holds(document) if is_converging(document) else oracle.holds(document)
 
 
 def agree(claim: Json, reported: Any) -> bool:
@@ -351,3 +358,27 @@ def test_every_mutation_of_a_convergence(name: str):
 @pytest.mark.parametrize("name", QUICK)
 def test_many_mutations_of_a_convergence_by_reference(name: str):
     sweep(name, "reference", 500)
+
+
+# Bounds in a ball -----------------------------------------------------------------------------------------------
+
+IN_BALL = sorted(path.name.removesuffix(SUFFIX) for path in FOLDER.glob("ball-*" + SUFFIX))
+
+
+@pytest.mark.parametrize("name", IN_BALL)
+def test_mutations_of_bounds_in_a_ball(name: str):
+    document = load(name)
+    assert deep.in_ball_holds(document)
+    claim = document["conclusion"]["claim"]
+    for field in claim.keys() - {"kind", "radius"}:
+        sharper = {**claim, field: str(Fraction(claim[field]) * Fraction("0.99999"))}
+        assert not deep.in_ball_holds({**document, "conclusion": {**document["conclusion"], "claim": sharper}})
+    assert sweep(name, "fast", 300)["true"] > 5
+    assert sweep(name, "reference", OF_TRAINING)["rejected"] > OF_TRAINING / 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", IN_BALL)
+def test_every_mutation_of_bounds_in_a_ball(name: str):
+    sweep(name, "fast")
+    sweep(name, "reference")

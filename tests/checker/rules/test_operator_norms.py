@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from deep import ACTIVATIONS, Shape
+from deep import Shape, facts, squared_bounds
 from theorems.altered import about, alter, refusal, scale
 from theorems.ascent import ascend
 from two_layer import ENGINES, MP, ROWS, derive, is_upper, mp, problem, quantity, refutes, rejection
@@ -31,55 +31,6 @@ def norms(*values: str, biases: tuple[str, ...] = ()) -> LayerNorms:
 
 
 # Values, with matrices at 60 digits -----------------------------------------------------------------------------
-
-
-def expected(shape: Shape, weights: list[Any], biases: list[Any], radius: Any, squares: list[Any]) -> Any:
-    """Return the sums of squares for every sample, of gradient and Hessian: the recursions solved as linear systems."""
-    count, sigma = shape.depth + 1, ACTIVATIONS[shape.activation]
-    exact = {"erf": (2 / MP.sqrt(MP.pi), MP.sqrt(8 / MP.pi / MP.e)), "tanh": (MP.mpf(1), 4 / MP.sqrt(27))}
-    b1, b2 = exact.get(shape.activation, (MP.mpf(sigma[4]), None if sigma[5] is None else MP.mpf(sigma[5])))
-    zero = MP.log(2) if shape.activation == "softplus" else MP.mpf(sigma[2])
-    root, beta = MP.sqrt(shape.width), mp(str(shape.bias))
-    s = [mp(str(shape.weight_std)) / (MP.sqrt(shape.inputs) if shape.fan_in else 1)]
-    s += [mp(str(shape.weight_std)) / root] * shape.depth
-    omega = [mp(w) + radius for w in weights]
-    offset = [beta * (mp(b) + radius) for b in biases] if beta else [MP.mpf(0)] * count
-    g = [MP.fprod(b1 * s[k] * omega[k] for k in range(layer + 1, count)) for layer in range(count)]
-    results = []
-    for bounded in (False, True):
-        if bounded and sigma[3] is None:
-            continue
-        for square in squares:
-            x = [MP.sqrt(square)]
-            for k in range(shape.depth):
-                line = zero * root + b1 * (s[k] * omega[k] * x[-1] + offset[k])
-                x.append(sigma[3] * root if bounded else line)
-            a = [MP.sqrt((s[k] * x[k]) ** 2 + beta**2) for k in range(count)]
-            gradient = MP.fsum((g[k] * a[k]) ** 2 for k in range(count))
-            hessian = None
-            if b2 is not None:
-                below = MP.matrix(count)  # (1 − F) ζ = diag(a): ζ^l from ζ^{l−1}
-                above = MP.matrix(count)
-                for k in range(1, count):
-                    below[k, k - 1] = above[k - 1, k] = b1 * s[k] * omega[k]
-                zeta = (MP.eye(count) - below) ** -1 * MP.diag(a)
-                source = MP.matrix(count)
-                for k in range(shape.depth):
-                    for j in range(count):
-                        source[k, j] = b2 * s[k + 1] * omega[k + 1] * g[k + 1] * zeta[k, j]
-                    source[k, k + 1] += b1 * s[k + 1] * g[k + 1]
-                gamma = (MP.eye(count) - above) ** -1 * source
-                blocks = MP.diag(a) * gamma
-                for k in range(1, count):
-                    for j in range(count):
-                        blocks[k, j] += s[k] * g[k] * b1 * zeta[k - 1, j]
-                hessian = MP.fsum(entry**2 for entry in blocks)
-            results.append((gradient, hessian))
-    half = len(squares)
-    if len(results) == half:
-        return results
-    return [tuple(None if p is None else min(p, q) for p, q in zip(results[i], results[half + i], strict=True))
-            for i in range(half)]  # fmt: skip
 
 
 SHAPES = [
@@ -107,7 +58,7 @@ def test_the_bounds_are_what_the_page_says(
     }
     about = deep(shape.activation, shape.depth, shape.width, **network)
     squares = [sum((mp(x) ** 2 for x in row), MP.mpf(0)) for row in ROWS.tolist()]
-    results = expected(shape, list(weights), list(biases), mp(radius), squares)
+    results = squared_bounds(shape, list(weights), list(biases), mp(radius), squares)
     uses, args = (norms(*weights, biases=biases),), {"radius": radius}
     claim = derive(about, "gradient_bound", uses, args, engine=engine).claim
     slack = 1e-7 if shape.activation in ("tanh", "softplus") else 1e-30  # their suprema come from branch and bound
@@ -248,7 +199,7 @@ class Arrays:
 
 def bound(formula: Any, shape: Shape, theta: Any, radius: Any, x: Any) -> Any:
     """Return a bound in floats for many starts at once, from their own norms."""
-    _, _, zero, height, slope, curvature = ACTIVATIONS[shape.activation]
+    _, _, zero, height, slope, curvature = facts(shape.activation)
     weights, biases = shape.norms(theta)
     found = []
     for h in (None,) if height is None else (None, height):
@@ -323,7 +274,7 @@ def test_no_gradient_is_longer(shape: Shape, many: int, steps: int) -> None:
 
 @pytest.mark.parametrize(
     "shape",
-    [s for s in SEARCHED if ACTIVATIONS[s.activation][5] is not None],
+    [s for s in SEARCHED if facts(s.activation)[5] is not None],
     ids=lambda s: f"{s.activation}-{s.depth}",
 )
 @pytest.mark.parametrize(
