@@ -32,7 +32,7 @@ class Rejection(Exception):
 
 
 POWERS = (1, *range(2, 33, 2))
-MATRICES = ("kernel", "inputs", "inputs_squared", *(f"power-{k}" for k in POWERS))
+MATRICES = ("kernel", "initial_kernel", "inputs", "inputs_squared", *(f"power-{k}" for k in POWERS))
 PARITIES = ("even", "odd")
 BALLS = ("parameters", "neurons")
 LOSSES = ("squared", "quartic", "custom")
@@ -301,6 +301,19 @@ class LocalDeviation(Claim):
 
 
 @dataclass(frozen=True)
+class NearbyPoint(Claim):
+    """There is a point ``p`` with ``‖p − θ_0‖ ≤ distance``, ``‖u(p) − y‖ ≤ residual``, ``λ_min(J_p J_pᵀ) ≥ lambda_min``.
+
+    ``u`` are the outputs on the data and ``J_p`` their Jacobian at p.
+    """
+
+    kind: ClassVar[str] = "nearby_point"
+    distance: Fraction = _field(_number, UPPER)
+    residual: Fraction = _field(_number, UPPER)
+    lambda_min: Fraction = _field(_number, LOWER)
+
+
+@dataclass(frozen=True)
 class TubeDeviation(Claim):
     """``‖D‖ ≤ deviation`` for all D that are like a change of J by flips in a tube.
 
@@ -482,6 +495,7 @@ KINDS: dict[str, type[Claim]] = {
         Bound,
         JacobianDeviation,
         LocalDeviation,
+        NearbyPoint,
         TubeDeviation,
         Convergence,
         KernelStability,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil
+from math import ceil, frexp
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,15 @@ from ntkproof.checker.arithmetic.fixed import Fixed, Ints
 from ntkproof.checker.claims import Rejection
 from ntkproof.checker.derivatives import activation_facts
 from ntkproof.checker.scalars import lower, upper
-from ntkproof.problem import Problem, Weights
+from ntkproof.problem import InputError, Problem, Weights
 
 FORWARD = 40
 BACKWARD = 36
+NORM_BITS = 40
 BLOCK = 2**13  # hidden neurons that are evaluated together when there is one hidden layer
+
+
+Norms = tuple[tuple[Fraction, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,11 @@ class Evaluator:
         """Return the square of what multiplies ``W^layer``: ``σ_w²`` or ``σ_w²/n_{layer−1}``."""
         unscaled = layer == 1 and self.network.input_scale == "1"
         return self.network.sigma_w**2 / (1 if unscaled else self.fan_in[layer - 1])
+
+    def factors(self) -> Factors:
+        """Return what the Jacobians between the layers of a deep network are made of."""
+        inputs = self.numbers.quantise(self.dataset.inputs, Fraction(1), FORWARD)
+        return Factors(_Pass(self, self.weights, inputs))
 
     def blocks(self) -> Iterator[Weights]:
         """Yield the weights in blocks of hidden neurons (the output bias with each); all of them if it is deep."""
@@ -259,9 +268,89 @@ class _Pass:
                 error, unit = _product_error(gradients, lost, across, 1, FORWARD), BACKWARD
 
 
+def norm_squared(numbers: Fixed, a: Ints, rounds: int = 6) -> Fraction:
+    """Return at least ``‖a‖²``: ``‖B‖² = ‖BBᵀ‖`` again and again, the largest row sum at the end.
+
+    Each ``BBᵀ`` is rounded to about `NORM_BITS` bits; entries off by 3 units move the norm by 3 units per row.
+    """
+    if len(a) > a.shape[1]:
+        a = a.T.copy()
+    shift = max(0, (_peak(a) ** 2 * a.shape[1]).bit_length() - NORM_BITS)
+    squared = numbers.product(a, a, shift)
+    if rounds == 0:
+        norm = Fraction(int(np.abs(squared).sum(axis=1).max()))
+    else:
+        norm = root(norm_squared(numbers, squared, rounds - 1))
+    return Fraction((norm + 3 * len(a)) * 2**shift)
+
+
 def _square(error: int, count: int, p: int) -> Fraction:
     """The square of the norm of so many errors of so many units of ``2^-p``."""
     return Fraction(error * error * count, 4**p)
+
+
+class Factors:
+    """``D_l = diag σ'(z^l)`` of each sample and ``S_l W^l``; ``∂x^l/∂z^j = D_l S_l W^l D_{l−1} … D_j``.
+
+    ``steepest[l]``: at least every ``|σ'(z^l)|``, layers counted from 0.
+    """
+
+    def __init__(self, passed: _Pass) -> None:
+        self.passed = passed
+        pairs = zip(passed.slopes, passed.slope_errors, strict=True)
+        self.steepest = tuple(Fraction(_peak(slopes) + error, 2**FORWARD) for slopes, error in pairs)
+
+    def norms(self) -> tuple[Norms, Norms, Norms]:
+        """Return, for layers j < l, the largest over the samples of three norms.
+
+        Of ``∂z^l/∂z^j``, of its longest row, and of ``∂x^l/∂z^j``.
+        """
+        of, slopes, errors = self.passed.of, self.passed.slopes, self.passed.slope_errors
+        depth, n = of.network.depth, of.dataset.n
+        links, rows, paths = ([[Fraction(0)] * layer for layer in range(depth)] for _ in range(3))
+        for sample in range(n):
+            found: list[Rounded] = []  # ∂x^{layer−1}/∂z^j, j < layer − 1
+            for layer in range(1, depth):
+                weights = Rounded(self.passed.layers[layer], 1)
+                linked = [weights.after(of.numbers, path) for path in found]
+                linked.append(weights.scaled(of.numbers, slopes[layer - 1][sample][None], errors[layer - 1]))
+                found = [link.scaled(of.numbers, slopes[layer][sample][:, None], errors[layer]) for link in linked]
+                for j in range(layer):
+                    links[layer][j] = max(links[layer][j], linked[j].norm(of.numbers))
+                    rows[layer][j] = max(rows[layer][j], linked[j].longest_row(of.numbers))
+                    paths[layer][j] = max(paths[layer][j], found[j].norm(of.numbers))
+            of.tick(sample + 1, n)
+        return tuple(map(tuple, links)), tuple(map(tuple, rows)), tuple(map(tuple, paths))
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """A matrix in units of ``2^-FORWARD``, each entry off by at most ``error`` units."""
+
+    values: Ints
+    error: int
+
+    def scaled(self, numbers: Fixed, by: Ints, error: int) -> Rounded:
+        """Return the product with a diagonal matrix, given as a row or a column."""
+        lost = _peak(self.values) * error + _peak(by) * self.error + self.error * error
+        return Rounded(numbers.times(self.values, by, FORWARD), 1 + ceil(Fraction(lost, 2**FORWARD)))
+
+    def after(self, numbers: Fixed, first: Rounded) -> Rounded:
+        """Return this matrix times ``first``."""
+        across = first.values.T.copy()
+        error = _product_error(self.values, self.error, across, first.error, FORWARD)
+        return Rounded(numbers.product(self.values, across, FORWARD), error)
+
+    def norm(self, numbers: Fixed) -> Fraction:
+        """Return at least its norm."""
+        size = root(Fraction(self.values.size))
+        return Fraction(root(norm_squared(numbers, self.values)) + self.error * size, 2**FORWARD)
+
+    def longest_row(self, numbers: Fixed) -> Fraction:
+        """Return at least the norm of its longest row."""
+        squares = _row_sum(numbers.times(self.values, self.values, FORWARD)) + self.values.shape[1]
+        error = self.error * root(Fraction(self.values.shape[1]))
+        return root(Fraction(squares, 2**FORWARD)) + Fraction(error, 2**FORWARD)
 
 
 def _product_error(a: Ints, a_error: int, b: Ints, b_error: int, shift: int) -> int:
@@ -287,6 +376,12 @@ def _int64(values: Ints) -> NDArray[np.int64]:
 
 
 def gram(arithmetic: Arithmetic, evaluation: Evaluation, precision: int) -> tuple[Matrix, int]:
+    """Return `gram_array` as a matrix of the arithmetic."""
+    total, radius = gram_array(evaluation, precision)
+    return arithmetic.symmetric(len(total), [int(total[i, j]) for i in range(len(total)) for j in range(i + 1)]), radius
+
+
+def gram_array(evaluation: Evaluation, precision: int) -> tuple[NDArray[Any], int]:
     """Return integers ``A`` and ``R`` with ``‖JJᵀ − 2^-precision A‖ ≤ 2^-precision R``.
 
     With ``J̃`` the Jacobian of the approximations and ``δ ≥ ‖J − J̃‖_F``, ``‖JJᵀ − J̃J̃ᵀ‖ ≤ 2‖J̃‖δ + δ²``; ``J̃J̃ᵀ`` is
@@ -298,9 +393,7 @@ def gram(arithmetic: Arithmetic, evaluation: Evaluation, precision: int) -> tupl
     rounding = n * len(layers)
     norm = root(Fraction(max(sum(map(abs, row)) for row in total.tolist()) + rounding, 2**precision))
     lost = sum((jacobian_error(layer) for layer in layers), Fraction(0))
-    radius = rounding + ceil((2 * norm + lost) * lost * 2**precision)
-    packed = [int(total[i, j]) for i in range(n) for j in range(i + 1)]
-    return arithmetic.symmetric(n, packed), radius
+    return total, rounding + ceil((2 * norm + lost) * lost * 2**precision)
 
 
 def _rounded_gram(layer: Layer, precision: int) -> NDArray[Any]:
@@ -326,3 +419,76 @@ def jacobian_error(layer: Layer) -> Fraction:
     gradient, inputs, gradient_error, input_error = row_norms(layer)
     rows = root(Fraction(len(layer.inputs)))
     return rows * (gradient_error * inputs + gradient * input_error) + root(layer.gradient_scale * layer.kinks) * inputs
+
+
+# A point nearby --------------------------------------------------------------------------------------------------
+
+
+def moved(evaluator: Evaluator, coefficients: list[Fraction]) -> Weights:
+    """Return weights near ``θ_0 + J_0ᵀc``, in rounded float64: whatever they are, they are a point.
+
+    Those of mirrored neurons are written out: both halves, the second with the opposite output weights.
+
+    Raises:
+        Rejection: ``bad-witness``: the coefficients are too large for float64 numbers.
+    """
+    weights, network = evaluator.weights, evaluator.network
+    inputs = evaluator.numbers.quantise(evaluator.dataset.inputs, Fraction(1), FORWARD)
+    layers, biases = [layer.copy() for layer in weights.layers], [bias.copy() for bias in weights.biases]
+    trained = {"hidden": (1,), "both": (1, 2)}.get(network.train, tuple(range(1, network.depth + 2)))
+    first = 0
+    try:
+        c = np.array([float(value) for value in coefficients])
+        for block in evaluator.blocks():
+            passed, part = _Pass(evaluator, block, inputs), slice(first, first + len(block.layers[0]))
+            first = part.stop if network.depth == 1 else 0
+            for back in passed.backward():
+                if back.layer not in trained:
+                    continue
+                rows = part if back.layer == 1 and network.depth == 1 else slice(None)
+                columns = part if back.layer == 2 and network.depth == 1 else slice(None)
+                last = back.layer == network.depth + 1
+                size = 1.0 if last else float(root(evaluator.scale(network.depth + 1)))
+                g = c[:, None] * (back.gradients.astype(np.float64) * (size * 2.0**-BACKWARD))
+                x = passed.inputs[back.layer - 1].astype(np.float64) * 2.0**-FORWARD
+                layers[back.layer - 1][rows, columns] += float(root(evaluator.scale(back.layer))) * (g.T @ x)
+                if len(biases) >= back.layer and not (last and part.start):
+                    biases[back.layer - 1][rows] += float(network.beta) * g.sum(axis=0)
+        if weights.mirrored:
+            layers, biases = _both_halves(weights, layers, biases)
+        return Weights(tuple(layers), tuple(biases))
+    except (InputError, OverflowError) as error:
+        raise Rejection("bad-witness", f"the coefficients lead to no point: {error}") from None
+
+
+def _both_halves(
+    weights: Weights, layers: list[NDArray[np.float64]], biases: list[NDArray[np.float64]]
+) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
+    """The hidden weights of the second half move the other way, its output weights the same way."""
+    hidden, output = weights.layers
+    both = [np.vstack([layers[0], 2 * hidden - layers[0]]), np.hstack([layers[1], layers[1] - 2 * output])]
+    return both, [
+        np.concatenate([bias, 2 * old - bias]) if k == 0 else bias
+        for k, (bias, old) in enumerate(zip(biases, weights.biases, strict=True))
+    ]
+
+
+def distance(weights: Weights, point: Weights) -> Fraction:
+    """Return at least the distance of two lists of weights, the second written out in full."""
+    layers, biases = list(weights.layers), list(weights.biases)
+    if weights.mirrored:
+        layers = [np.vstack([layers[0]] * 2), np.hstack([layers[1], -layers[1]])]
+        biases = [np.concatenate([bias] * 2) if k == 0 else bias for k, bias in enumerate(biases)]
+    total = Fraction(0)
+    for one, other in zip((*layers, *biases), (*point.layers, *point.biases), strict=True):
+        gap = np.abs(one - other)  # rounded, by at most 2^-53 of itself
+        largest = float(gap.max())
+        if largest == 0:
+            continue
+        if not largest < 2.0**500:
+            raise Rejection("bad-witness", "the point is too far away")
+        unit = 2.0 ** max(frexp(largest)[1] - 26, -1000)
+        integers = np.ceil(gap / unit).astype(np.int64).ravel()  # at most 2^26 + 1
+        squares = sum(int((part * part).sum()) for part in np.array_split(integers, 1 + len(integers) // 256))
+        total += squares * Fraction(unit) ** 2
+    return root(total) * (1 + Fraction(1, 2**52))

@@ -30,6 +30,7 @@ from ntkproof.checker.rules.eigenvalues import (
 )
 from ntkproof.checker.rules.enclosure import hermite_enclosure, inputs_enclosure, kernel_enclosure
 from ntkproof.checker.rules.flip_descent import flip_descent, flip_path
+from ntkproof.checker.rules.given import given_deviation, given_kernel, given_residual, nearby_point
 from ntkproof.checker.rules.induction import (
     continuous_induction,
     groenwall,
@@ -47,6 +48,7 @@ from ntkproof.checker.rules.initialization import (
     matrix_chernoff,
     weyl,
 )
+from ntkproof.checker.rules.instance import instance_distance, instance_kantorovich
 from ntkproof.checker.rules.null_vector import null_vector
 from ntkproof.checker.rules.operator_norms import gaussian_norms, gradient_bound, hessian_bound
 from ntkproof.checker.rules.other_losses import loss_inequality, loss_kantorovich
@@ -95,13 +97,19 @@ RULES: dict[str, Rule] = {
     "gram_is_psd": gram_is_psd,
     "gaussian_norms": gaussian_norms,
     "gradient_bound": gradient_bound,
+    "given_deviation": given_deviation,
+    "given_kernel": given_kernel,
+    "given_residual": given_residual,
     "hermite_enclosure": hermite_enclosure,
     "hessian_bound": hessian_bound,
     "inputs_enclosure": inputs_enclosure,
     "kernel_enclosure": kernel_enclosure,
+    "instance_distance": instance_distance,
+    "instance_kantorovich": instance_kantorovich,
     "khatri_rao": khatri_rao,
     "lambda_min": lambda_min,
     "mercer": mercer,
+    "nearby_point": nearby_point,
     "null_vector": null_vector,
     "operator_norm": operator_norm,
     "power_enclosure": power_enclosure,

@@ -27,8 +27,15 @@ def enclosed(premise: Proved, eigenvalue: str) -> tuple[Enclosure, Matrix, Fract
 
 def _psd_bound(setting: Setting, step: Inputs) -> Derived:
     """``λ_min(M) ≥ shift − …`` (eigenvalue ``min``) or ``λ_max(M) ≤ shift + …`` (``max``) from the witness Λ."""
-    claim, matrix, unit = enclosed(step.premises[0], step.names["eigenvalue"])
-    p, q = claim.precision, step.integers["scale"]
+    claim, matrix, _ = enclosed(step.premises[0], step.names["eigenvalue"])
+    sign = 1 if step.names["eigenvalue"] == "min" else -1
+    value = shifted_bound(setting, step, claim, matrix, sign)
+    return Derived(EigenvalueBound(claim.matrix, step.names["eigenvalue"], "lower" if sign == 1 else "upper", value))
+
+
+def shifted_bound(setting: Setting, step: Inputs, claim: Enclosure, matrix: Matrix, sign: int) -> Fraction:
+    """Return a lower bound of ``λ_min(M)`` (sign 1) or an upper one of ``λ_max(M)`` (-1) from the step's witness."""
+    p, q, unit = claim.precision, step.integers["scale"], Fraction(2) ** -claim.precision
     triangle = step.witness["factor"]
     if triangle.width > MAX_FACTOR_WIDTH:
         raise Rejection("bad-witness", f"the integers of the factor are wider than {MAX_FACTOR_WIDTH} bytes")
@@ -40,13 +47,10 @@ def _psd_bound(setting: Setting, step: Inputs) -> Derived:
             f"{expected} integers",
             str(triangle.shape[0]),
         )
-    sign = 1 if step.names["eigenvalue"] == "min" else -1
     shift = floor(step.numbers["shift"] / unit)
     e, f = max(0, 2 * q - p), max(0, p - 2 * q)
     residual = setting.arithmetic.residual_norm(matrix, shift, sign, e, (triangle.width, triangle.data), f)
-    slack = Fraction(residual, 2**e) + claim.radius
-    side = "lower" if sign == 1 else "upper"
-    return Derived(EigenvalueBound(claim.matrix, step.names["eigenvalue"], side, (shift - sign * slack) * unit))
+    return (shift - sign * (Fraction(residual, 2**e) + claim.radius)) * unit
 
 
 def _rayleigh_bound(setting: Setting, step: Inputs) -> Derived:

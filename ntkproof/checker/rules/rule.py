@@ -40,11 +40,15 @@ class Proved:
 
 @dataclass(frozen=True)
 class Setting:
-    """What every rule may use besides the step: the problem, the arithmetic and a progress callback."""
+    """What every rule may use besides the step: the problem, the arithmetic and a progress callback.
+
+    ``cache`` keeps what several steps derive from the problem alone.
+    """
 
     problem: Problem
     arithmetic: Arithmetic
     tick: Tick
+    cache: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)

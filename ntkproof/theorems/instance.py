@@ -1,0 +1,315 @@
+"""Convergence from given weights: Kantorovich's form or the distance to a point that nearly fits the data.
+
+Two-layer or deep networks with a C² activation; gradient flow, or descent with a step size.  From the weights after
+some steps of training it is the same theorem, applied there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import ceil, inf, log2
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ntkproof.certificate import Array, Certificate
+from ntkproof.checker.arithmetic import Matrix, Tick, arithmetic
+from ntkproof.checker.claims import Bound, Claim, EigenvalueBound, Enclosure, LocalDeviation, NearbyPoint, Rejection
+from ntkproof.checker.evaluation import gram
+from ntkproof.checker.rules.convergence import descent_factor, descent_rate
+from ntkproof.checker.rules.given import nearby
+from ntkproof.checker.rules.instance import descent_strength, wandering
+from ntkproof.checker.rules.rule import Setting
+from ntkproof.problem import Dataset, InputError, Network, Problem, Weights, decimal, exact
+from ntkproof.prover import factor
+from ntkproof.prover.draft import Draft, round_decimal
+from ntkproof.prover.floats import FLOATS
+from ntkproof.theorems.steps import radius_that_spends, round_convergence, short
+
+PRECISION = 60  # of Gram matrices
+GAP = Fraction(1, 10**7)  # of eigenvalues, relative
+SLACK = Fraction(1, 10**8)  # by which claims are weaker than derived: the arithmetics differ by less
+FITS = 3e-3  # a point fits well enough when 2ρ_p/Λ is this part of its squared distance
+STEPS = 12
+FORMS = ("kantorovich", "distance")
+
+
+@dataclass(frozen=True)
+class Start:
+    """What is proved of the weights: ``σ_0``, ``ρ_0``, and the deviation in a ball as a function of its radius."""
+
+    sigma: float
+    residual: float
+    deviation: Callable[[float], LocalDeviation]
+
+
+def certify_instance(
+    dataset: Dataset,
+    network: Network,
+    weights: Weights,
+    *,
+    form: str | None = None,
+    paths: str | None = None,
+    engine: str = "fast",
+    tick: Tick = lambda done, total: None,
+) -> Certificate:
+    """Prove that training from given weights converges to zero training loss, at which rate and staying how close.
+
+    Args:
+        dataset: samples with targets.
+        network: of a C² activation; any depth.
+        weights: where training starts, with its step size if it is gradient descent.
+        form: ``kantorovich`` or ``distance``; None for the one that proves the faster rate.
+        paths: ``weights`` or ``matrices``, see the rule ``given_deviation``; None for matrices at depth 2 and more.
+        engine, tick: see `ntkproof.certify`.
+
+    Raises:
+        InputError: a hypothesis fails: which, by what factor.
+    """
+    if form not in (None, *FORMS):
+        raise InputError(f"unknown form {form!r}; there are {', '.join(FORMS)}")
+    problem = Problem(dataset, network, "ntk", weights=weights)
+    draft = Draft(Setting(problem, arithmetic(engine), tick))
+    try:
+        start = _start(draft, paths or ("weights" if network.depth == 1 else "matrices"))
+        plans = [plan for name in ((form,) if form else FORMS) for plan in (_PLANS[name](draft, start),)]
+        best = max(plans, key=lambda plan: plan.rate)
+        if not best.rate > 0:
+            closest = min(plans, key=lambda plan: plan.short)
+            raise InputError(f"convergence is not proved from these weights: {closest.why}")
+        best.prove()
+    except Rejection as error:
+        raise InputError(f"convergence is not proved from these weights: {error} (needed {error.needed})") from None
+    return draft.certificate()
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A way to conclude: the rate it proves (0 if none), or by what factor a hypothesis fails and which."""
+
+    rate: float
+    prove: Callable[[], Any] = lambda: None
+    short: float = inf
+    why: str = ""
+
+
+def _start(draft: Draft, paths: str) -> Start:
+    residual: Bound = draft.derive("residual", "given_residual", weaken=_weaker)
+    enclosure: Enclosure = draft.derive("kernel", "given_kernel", args={"precision": PRECISION}, weaken=_wider)
+    matrix = draft.proved["kernel"].matrix
+    if matrix is None:
+        raise RuntimeError("the enclosure holds no matrix")
+    args, witness, value = _factor(matrix, enclosure)
+    draft.derive("sigma", "psd_bound", ("kernel",), {"eigenvalue": "min", **args}, witness, _rounded_eigenvalue)
+
+    def deviation(radius: float) -> LocalDeviation:
+        trial = Draft(draft.setting)
+        args = {"radius": short(radius), "paths": paths}
+        claim: LocalDeviation = trial.derive("deviation", "given_deviation", args=args, weaken=_rounded_deviation)
+        draft.setting.cache["deviation"] = trial
+        return claim
+
+    return Start(value**0.5, float(residual.value), deviation)
+
+
+def _factor(matrix: Matrix, enclosure: Enclosure) -> tuple[dict[str, int | str], dict[str, Array], float]:
+    """Return arguments and witness of a lower bound on ``λ_min``, and the bound."""
+    floats = matrix.floats(-enclosure.precision)
+    least = float(np.linalg.eigvalsh(floats)[0]) - float(Fraction(enclosure.radius, 2**enclosure.precision))
+    if not least > 0:
+        raise InputError("the Jacobian at these weights is not shown to have full rank")
+    value = Fraction(least) * (1 - GAP)
+    shift = round_decimal(value, value * GAP / 10, up=False)
+    top = float(np.abs(floats).sum(axis=1).max()) ** 0.5
+    scale = max(0, ceil(log2(8 * len(floats) * (top + 1) / float(value * GAP))))
+    packed = factor.cholesky_floats(floats - float(shift) * np.eye(len(floats)), scale)
+    if packed is None:
+        raise InputError("the Jacobian at these weights is not shown to have full rank")
+    return {"shift": decimal(shift), "scale": scale}, {"factor": packed}, float(shift) * (1 - 2e-7)
+
+
+# The two forms --------------------------------------------------------------------------------------------------
+
+
+def _kantorovich(draft: Draft, start: Start) -> _Plan:
+    eta = _eta(draft)
+    radius = start.residual / start.sigma
+    for _ in range(STEPS):  # the radius that spends the residual, where the deviation is known that far
+        ball = start.deviation(radius)
+        slope, share = float(ball.slope), 1.0
+        if eta:
+            share = float(descent_factor(FLOATS, eta, float(ball.norm), slope, start.residual))
+        needed = 2 * slope * start.residual / start.sigma**2 / share if share > 0 else inf
+        if not needed < 1:
+            return _Plan(0.0, short=needed, why=f"2Λρ_0/σ_0² is {needed:.4g}, not below 1 (Kantorovich)")
+        spent = radius_that_spends(start.sigma, 0.0, slope, start.residual / share) * (1 + 1e-7)
+        if spent <= radius:
+            break
+        radius = spent * 1.02
+    else:
+        return _Plan(0.0, short=needed, why="no radius was found in which the path stays (Kantorovich)")
+    least = start.sigma - slope * spent
+    rate = 2 * least**2 if not eta else float(descent_rate(FLOATS, share, eta, least))
+    found: Draft = draft.setting.cache["deviation"]
+
+    def prove() -> None:
+        _join(draft, found)
+        args = {"radius": short(spent)}
+        draft.derive(
+            "convergence",
+            "instance_kantorovich",
+            ("sigma", "residual", "deviation"),
+            args,
+            weaken=round_convergence,
+        )
+
+    return _Plan(rate, prove)
+
+
+def _distance(draft: Draft, start: Start) -> _Plan:
+    eta = _eta(draft)
+    trial, radius = Draft(draft.setting), start.residual / start.sigma / 2
+    ball = start.deviation(radius)
+    try:
+        point: NearbyPoint = _nearby(draft, trial, ball)
+    except (Rejection, InputError) as error:
+        return _Plan(0.0, why=f"no point nearby fits the data: {error} (distance)")
+    sigma, gap, misfit = (float(x) for x in (point.lambda_min, point.distance, point.residual))
+    sigma = sigma**0.5 * (1 - 1e-9)
+    for _ in range(STEPS):
+        slope, norm = float(ball.slope), float(ball.norm)
+        factor_, strength = 1.0, 1.0
+        if eta:
+            factor_ = float(descent_factor(FLOATS, eta, norm, slope, start.residual))
+            if not factor_ > 0:
+                return _Plan(0.0, why=f"κ is {factor_:.4g}, not positive (distance)")
+            strength = float(descent_strength(FLOATS, factor_, eta, norm, slope, start.residual))
+
+        def reach(share: float, slope: float = slope, strength: float = strength) -> float:
+            found: float = wandering(FLOATS, gap, misfit, slope, share * strength * sigma)
+            return found
+
+        def margin(share: float, slope: float = slope, reach: Callable[[float], float] = reach) -> float:
+            left: float = 1 - slope * reach(share) / sigma - share
+            return left
+
+        share = _largest_share(margin)
+        if share is None:
+            have = slope * gap / sigma
+            return _Plan(
+                0.0,
+                short=have / 0.4956,
+                why=f"Λ‖θ_0 − p‖/σ_min(J_p) is {have:.4g}, where about 0.4956 is allowed (distance)",
+            )
+        whole = gap + reach(share) + eta * norm * start.residual
+        if whole * (1 + 1e-7) <= float(ball.radius):
+            break
+        ball = start.deviation(whole * 1.02)
+    else:
+        return _Plan(0.0, why="no radius was found in which the path stays (distance)")
+    least = share * sigma
+    rate = 2 * least**2 if not eta else float(descent_rate(FLOATS, factor_, eta, least))
+    found: Draft = draft.setting.cache["deviation"]
+
+    def prove() -> None:
+        _join(draft, found)
+        _join(draft, trial)
+        draft.derive(
+            "convergence",
+            "instance_distance",
+            ("point", "residual", "deviation"),
+            {"share": short(share, up=False)},
+            weaken=round_convergence,
+        )
+
+    return _Plan(rate, prove)
+
+
+_PLANS: dict[str, Callable[[Draft, Start], _Plan]] = {"kantorovich": _kantorovich, "distance": _distance}
+
+
+def _eta(draft: Draft) -> float:
+    weights = draft.setting.problem.weights
+    return 0.0 if weights is None or weights.step_size is None else float(exact(weights.step_size))
+
+
+def _join(draft: Draft, other: Draft) -> None:
+    draft.steps += other.steps
+    draft.proved |= other.proved
+
+
+def _nearby(draft: Draft, trial: Draft, ball: LocalDeviation) -> NearbyPoint:
+    """Find ``c`` with ``u(θ_0 + J_0ᵀc) ≈ y``, by Newton's method with ``H_0`` for ``J_p J_0ᵀ``, and prove the point."""
+    setting, kernel = draft.setting, draft.proved["kernel"]
+    if kernel.matrix is None or not isinstance(kernel.claim, Enclosure):
+        raise RuntimeError("the enclosure holds no matrix")
+    h = kernel.matrix.floats(-kernel.claim.precision)
+    c: NDArray[np.float64] = np.zeros(len(h))
+    residual = np.array([float(r) for r in setting.cache["evaluation"].residual])
+    best: tuple[float, list[int], int] | None = None
+    for _ in range(STEPS):
+        c = c - np.linalg.solve(h, residual)
+        scale = max(0, 60 - int(np.frexp(np.abs(c).max())[1]))
+        integers = [int(x) for x in np.rint(np.ldexp(c, scale)).astype(np.int64)]
+        _, at = nearby(setting, integers, scale)
+        residual = np.array([float(r) for r in at.residual])
+        misfit = float(np.linalg.norm(residual))
+        if best is not None and misfit > best[0] / 2:
+            break
+        best = (misfit, integers, scale)
+        if 2 * misfit / max(float(ball.slope), 1e-30) <= FITS * float(c @ h @ c):
+            break
+    if best is None:
+        raise InputError("Newton's method leads nowhere")
+    _, integers, scale = best
+    _, at = nearby(setting, integers, scale)
+    matrix, radius = gram(setting.arithmetic, at, PRECISION)
+    args, witness, _ = _factor(matrix, Enclosure("initial_kernel", PRECISION, radius))
+    args |= {"precision": PRECISION, "coefficient_scale": scale}
+    witness["coefficients"] = Array.from_integers(integers)
+    claim: NearbyPoint = trial.derive("point", "nearby_point", (), args, witness, _rounded_point)
+    return claim
+
+
+def _largest_share(margin: Callable[[float], float]) -> float | None:
+    """Return almost the largest share with a positive margin; None if there is none."""
+    shares = np.linspace(0.02, 0.998, 200)
+    good = [share for share in shares if margin(float(share)) > 1e-6]
+    if not good:
+        return None
+    low, high = float(good[-1]), min(float(good[-1]) + 0.005, 0.9999999)
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if margin(middle) > 1e-6 else (low, middle)
+    return low
+
+
+# What is stated is a little weaker than what is derived ----------------------------------------------------------
+
+
+def _up(value: Fraction) -> Fraction:
+    return round_decimal(value * (1 + SLACK), value * SLACK, up=True)
+
+
+def _weaker(claim: Bound) -> Claim:
+    return Bound(claim.quantity, _up(claim.value))
+
+
+def _wider(claim: Enclosure) -> Claim:
+    return replace(claim, radius=2 * claim.radius)
+
+
+def _rounded_eigenvalue(claim: EigenvalueBound) -> Claim:
+    return replace(claim, value=round_decimal(claim.value * (1 - SLACK), claim.value * SLACK, up=False))
+
+
+def _rounded_deviation(claim: LocalDeviation) -> Claim:
+    return replace(claim, slope=_up(claim.slope), norm=_up(claim.norm))
+
+
+def _rounded_point(claim: NearbyPoint) -> Claim:
+    low = round_decimal(claim.lambda_min * (1 - SLACK), claim.lambda_min * SLACK, up=False)
+    return NearbyPoint(_up(claim.distance), _up(claim.residual), low)
