@@ -302,7 +302,7 @@ class LocalDeviation(Claim):
 
 @dataclass(frozen=True)
 class NearbyPoint(Claim):
-    """There is a point ``p`` with ``‖p − θ_0‖ ≤ distance``, ``‖u(p) − y‖ ≤ residual``, ``λ_min(J_p J_pᵀ) ≥ lambda_min``.
+    """There is a point p with ``‖p − θ_0‖ ≤ distance``, ``‖u(p) − y‖ ≤ residual`` and ``λ_min(J_p J_pᵀ) ≥ lambda_min``.
 
     ``u`` are the outputs on the data and ``J_p`` their Jacobian at p.
     """
