@@ -39,7 +39,10 @@ from ntkproof.theorems.other_losses import LOSSES
 from ntkproof.weights import PARAMETRISATIONS, conversion_note, converted, describe_arrays, open_weights
 
 ENGINES = ("fast", "reference")
-COMMANDS = {"predict": "ntkproof.predict_command"}  # in modules of their own, each with a function ``command``
+COMMANDS = {  # in modules of their own, each with a function ``command``
+    "predict": "ntkproof.predict_command",
+    "simulate": "ntkproof.simulate_command",
+}
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 engine_option = click.option(

@@ -1,0 +1,174 @@
+"""Simulations against certificates: exactly what a certificate claims about training, tested on trained networks.
+
+A simulation proves nothing, but it can contradict: trainings that break a certified bound more often than the failure
+probability allows show that a theorem, its proof or its checker is wrong.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mpmath
+import numpy as np
+from numpy.typing import NDArray
+
+from ntkproof.certificate import Certificate, Malformed, read
+from ntkproof.checker.claims import Convergence, Rejection, parse_claim, to_fields
+from ntkproof.problem import MAX_WEIGHTS, InputError, Problem
+from ntkproof.simulate.runs import Experiment, Results
+
+Floats = NDArray[np.float64]
+
+CONFIDENCE = 0.99
+PARTS = ("loss", "radius", "kernel_deviation")
+_ROUNDING = 1e-9  # of a ratio; beside the error that the integrator reports
+_FLOOR = 1e-13  # of an output, relative to the targets: float64 knows residuals no better
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What trainings say about a convergence claim.
+
+    Args:
+        trainings: how many.
+        violations: how many left one of the bounds, by more than their numerical error.
+        worst: by part of the claim (`PARTS`) the largest measured share of what is claimed, over trainings and times.
+        lower, upper: exact bounds (Clopper and Pearson 1934) on the probability of a violation, each with 99 %
+            confidence; 0 and 1 where they say nothing.
+        verdict: ``supported``, ``contradicted`` or ``undecided``.
+        reason: why, in one line.
+    """
+
+    trainings: int
+    violations: int
+    worst: dict[str, float]
+    lower: float
+    upper: float
+    verdict: str
+    reason: str
+
+
+def open_certificate(path: Path) -> tuple[Certificate, Convergence]:
+    """Read a certificate and the convergence it concludes; it is not checked.
+
+    Raises:
+        InputError: not a certificate, or one of another conclusion.
+    """
+    try:
+        certificate = read(path)
+        claim = parse_claim(certificate.conclusion)
+    except (Malformed, Rejection) as error:
+        raise InputError(f"{path}: {error}") from None
+    if not isinstance(claim, Convergence):
+        raise InputError(f"{path}: concludes {claim.kind}; simulations test convergence")
+    return certificate, claim
+
+
+def experiment_of(problem: Problem, **options: Any) -> Experiment:
+    """Return the trainings that a convergence claim is about; ``options`` as `Experiment`.
+
+    Raises:
+        InputError: too wide to simulate, or options out of range.
+    """
+    training, weights = problem.training, problem.weights
+    start = training if training is not None else weights
+    if start is None:
+        raise InputError("the certificate is not about training")
+    if start.width * (problem.dataset.d + 1) > MAX_WEIGHTS:
+        raise InputError(f"width {start.width} is too wide to simulate: more than {MAX_WEIGHTS} weights")
+    init = "given" if training is None else training.init
+    step_size = None if start.step_size is None else float(start.step_size)
+    return Experiment(problem.dataset, problem.network, init, step_size=step_size, weights=weights, **options)
+
+
+def shares(claim: Convergence, results: Results) -> dict[str, Floats]:
+    """Return by part of the claim the largest measured share of what is claimed in each training, shape (C,).
+
+    A share above 1 breaks the bound.  Numerical error is taken off: the measured loss may be wrong by twice the
+    relative error that the integrator reports, and by what rounding leaves of a residual.
+    """
+    loss, error = results.scalars["loss"], results.scalars["error"]
+    squares = float(results.limit_components @ results.limit_components)
+    floor = squares * _FLOOR**2
+    n = len(results.eigenvalues)
+    rate = float(claim.rate) * (n if claim.dynamics == "mean_flow" else 1)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        if claim.dynamics == "descent":
+            logarithm: Floats = np.asarray(results.step * np.log1p(-rate * results.step_size[:, None]))
+        else:
+            logarithm = -rate * results.time
+        left = np.maximum(loss - floor, 0) / loss[:, :1]
+        by_part = {
+            "loss": np.exp(np.log(left) - logarithm) / (1 + 2 * error),
+            "radius": _share(results.scalars["parameter_change"], float(claim.radius)) / (1 + error),
+            "kernel_deviation": _share(results.scalars["kernel_change"], float(claim.kernel_deviation)) / (1 + error),
+        }
+    measured = (results.step >= 0) & np.isfinite(loss)
+    blew_up = np.asarray(((results.step >= 0) & ~np.isfinite(loss)).any(axis=1))
+    return {
+        part: np.where(blew_up, math.inf, np.max(np.where(measured, values, 0.0), axis=1))
+        for part, values in by_part.items()
+    }
+
+
+def _share(values: Floats, bound: float) -> Floats:
+    return values / bound if bound > 0 else np.where(values > 0, math.inf, 0.0)
+
+
+def compare(claim: Convergence, results: Results) -> Tested:
+    """Compare a convergence claim with trainings of the networks it is about.
+
+    The verdict is ``contradicted`` if the probability of a violation exceeds the claimed failure probability with 99 %
+    confidence, ``supported`` if it is below with 99 % confidence, ``undecided`` otherwise.  A claim that nothing may
+    fail is contradicted by one violation, and supported by trainings without.
+    """
+    by_part = shares(claim, results)
+    violated = np.max(list(by_part.values()), axis=0) > 1 + _ROUNDING
+    n, k, failure = len(violated), int(violated.sum()), float(claim.failure)
+    lower, upper = binomial_bounds(k, n)
+    if (k > 0 and failure == 0) or lower > failure:
+        verdict, relation = "contradicted", "more than"
+    elif failure == 0 or upper <= failure:
+        verdict, relation = "supported", "within"
+    else:
+        verdict, relation = "undecided", "not yet known to be within"
+    known = (
+        f"a violation has probability {lower:.3g} to {upper:.3g} (99 % each)" if failure else "no violation is claimed"
+    )
+    reason = f"{k} of {n} trainings leave the bounds: {known}, {relation} the claimed {failure:g}"
+    if verdict == "undecided" and k == 0:
+        reason += f"; {math.ceil(math.log(1 - CONFIDENCE) / math.log1p(-failure))} without a violation would decide"
+    worst = {part: float(values.max()) for part, values in by_part.items()}
+    return Tested(n, k, worst, lower, upper, verdict, reason)
+
+
+def binomial_bounds(successes: int, trials: int) -> tuple[float, float]:
+    """Return exact lower and upper bounds on a probability, each with confidence `CONFIDENCE`."""
+
+    def tail(k: int, p: Any) -> Any:
+        """Return ``P(Bin(trials, p) ≥ k)``."""
+        return mpmath.betainc(k, trials - k + 1, 0, p, regularized=True)
+
+    level = 1 - CONFIDENCE
+    lower = 0.0 if successes == 0 else _solve(lambda p: tail(successes, p) - level)
+    upper = 1.0 if successes == trials else _solve(lambda p: tail(successes + 1, p) - (1 - level))
+    return lower, upper
+
+
+def _solve(increasing: Any) -> float:
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if increasing(middle) > 0:
+            high = middle
+        else:
+            low = middle
+    return (low + high) / 2
+
+
+def fields(claim: Convergence, tested: Tested) -> dict[str, Any]:
+    """Return a claim and what was found about it, as JSON."""
+    return {"claim": to_fields(claim), **vars(tested)}
