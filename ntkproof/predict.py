@@ -183,18 +183,23 @@ def predict(
         raise InputError(f"the noise must be from 0 to 10^6, not {noise}")
     wanted = None if times is None else tuple(_time(t) for t in times)
     certificate = certify(dataset, network, tick=tick)
-    best: Limit | None = None
+    best, reason = None, ""
     for bits, balls in _attempts(task):
         try:
             found = _limit(task, certificate, wanted, bits, balls, tick)
-        except (Rejection, ZeroDivisionError):
+        except (Rejection, ZeroDivisionError) as error:
+            reason = str(error)
             continue  # more bits may do
+        except InputError:
+            if best is None:
+                raise
+            break
         if best is None or _error(task, found) < _error(task, best):
             best = found
         if _error(task, best) <= accuracy:
             break
     if best is None:
-        raise InputError("no prediction was enclosed for these data; rescale them (--standardize)")
+        raise InputError(f"no prediction was enclosed for these data: {reason}; rescale them (--standardize)")
     return best
 
 
@@ -263,7 +268,7 @@ def _time(value: Time) -> Fraction | None:
 def _attempts(task: _Task) -> Iterator[tuple[int, bool]]:
     """Yield how many bits to enclose the kernel with, and whether to go on in balls."""
     if has_expansion(task.tangent):
-        yield 56, False
+        yield from ((bits, False) for bits in (40, 56))
         return
     yield 96, False
     if task.dataset.n <= _MOST_ROWS_FOR_BALLS:
@@ -503,9 +508,9 @@ def _instant(
     columns = arb_mat([[gap[i, 0], *(tangent.matrix[i, n + j] for j in range(m))] for i in range(n)])
     found = method.apply(columns, [arb(0)] + [tangent.radius] * m, time)
     residual = [-found.decay[i, 0] for i in range(n)]
-    size = sum((x * x for x in residual), arb(0)).sqrt()
     error = found.decay_errors[0]
-    norm = (size - error).union(size + error)
+    least, most = (sum((end(x) ** 2 for x in residual), arb(0)).sqrt() for end in (arb.abs_lower, arb.abs_upper))
+    norm = (least - error).max(0).union(most + error)
     weights = arb_mat([[found.integral[i, 0]] for i in range(n)])
     norms = _norms(tangent.cross) if m else []
     loose = [
@@ -643,7 +648,7 @@ def _floats(matrix: arb_mat) -> Floats:
 def _norms(matrix: arb_mat) -> list[arb]:
     """Return upper bounds on the norms of the columns."""
     rows, columns = range(matrix.nrows()), range(matrix.ncols())
-    return [_up(sum((matrix[i, j] * matrix[i, j] for i in rows), arb(0)).sqrt()) for j in columns]
+    return [_up(sum((_up(matrix[i, j]) ** 2 for i in rows), arb(0)).sqrt()) for j in columns]
 
 
 def _scaled(matrix: arb_mat, factors: list[arb]) -> arb_mat:
