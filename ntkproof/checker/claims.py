@@ -286,14 +286,15 @@ class JacobianDeviation(Claim):
 class LocalDeviation(Claim):
     """For ``‖θ − θ_0‖ ≤ radius``: ``‖J(θ) − J(θ_0)‖ ≤ offset + slope ‖θ − θ_0‖`` and ``‖J(θ)‖ ≤ norm``.
 
-    ``lipschitz``: ``yes``, ``slope`` is also a Lipschitz constant of ``J`` on that ball and ``offset`` is 0; or ``no``.
+    ``lipschitz``: ``yes``, ``slope`` is also a Lipschitz constant of ``J`` on that ball and ``offset`` is 0; ``path``,
+    also ``‖J(p) − J(q)‖ ≤ offset + slope s`` for any two points of a path of length ``s ≤ radius`` from ``θ_0``; ``no``.
     """
 
     kind: ClassVar[str] = "local_deviation"
     radius: Fraction = _field(_number, LOWER)
     offset: Fraction = _field(_number, UPPER)
     slope: Fraction = _field(_number, UPPER)
-    lipschitz: str = _field(_word(("no", "yes")), ("no", "yes"))
+    lipschitz: str = _field(_word(("no", "path", "yes")), ("no", "path", "yes"))
     norm: Fraction = _field(_number, UPPER)
 
     def flaw(self) -> str:

@@ -124,6 +124,23 @@ class Evaluator:
         inputs = self.numbers.quantise(self.dataset.inputs, Fraction(1), FORWARD)
         return Factors(_Pass(self, self.weights, inputs))
 
+    def preactivations(
+        self, inputs: Ints, error: int, layer: Ints, bias: NDArray[np.float64] | None
+    ) -> tuple[Ints, int]:
+        """Return ``x Wᵀ + β b`` and the error of its entries, from inputs off by ``error`` units."""
+        z = self.numbers.product(inputs, layer, FORWARD)
+        if bias is not None:
+            z = z + self.numbers.quantise(bias[None], self.network.beta, FORWARD)
+        return z, 1 + _product_error(inputs, error, layer, 1, FORWARD)
+
+    def hyperplanes(self) -> Iterator[tuple[Ints, int, NDArray[np.float64]]]:
+        """Yield, block by block of a network with one hidden layer, ``W¹x_i``, its error, and the output weights."""
+        inputs = self.numbers.quantise(self.dataset.inputs, Fraction(1), FORWARD)
+        for block in self.blocks():
+            layer = self.numbers.quantise(block.layers[0], root(self.scale(1)), FORWARD)
+            bias = block.biases[0] if block.biases else None
+            yield *self.preactivations(inputs, 1, layer, bias), block.layers[1][0]
+
     def blocks(self) -> Iterator[Weights]:
         """Yield the weights in blocks of hidden neurons (the output bias with each); all of them if it is deep."""
         weights = self.weights
@@ -209,8 +226,7 @@ class _Pass:
     """Forward and backward through one block."""
 
     def __init__(self, of: Evaluator, weights: Weights, inputs: Ints) -> None:
-        numbers, beta = of.numbers, of.network.beta
-        depth = of.network.depth
+        numbers, depth = of.numbers, of.network.depth
         scales = [root(of.scale(k)) if k <= depth else Fraction(1) for k in range(1, depth + 2)]
         self.of = of
         self.layers = [numbers.quantise(w, s, FORWARD) for w, s in zip(weights.layers, scales, strict=True)]
@@ -219,10 +235,8 @@ class _Pass:
         self.slope_errors: list[int] = []
         self.undecided: list[int] = []
         for k in range(depth):
-            z = numbers.product(self.inputs[k], self.layers[k], FORWARD)
-            if k < len(weights.biases):
-                z = z + numbers.quantise(weights.biases[k][None], beta, FORWARD)
-            error = 1 + _product_error(self.inputs[k], self.input_errors[k], self.layers[k], 1, FORWARD)
+            bias = weights.biases[k] if k < len(weights.biases) else None
+            z, error = of.preactivations(self.inputs[k], self.input_errors[k], self.layers[k], bias)
             values, slopes, rounding = of.values(of.network.activation, _int64(z), FORWARD, FORWARD)
             self.inputs.append(numbers.integers(values))
             self.input_errors.append(rounding + ceil(of.slope * error))

@@ -31,6 +31,7 @@ from ntkproof.checker.rules.eigenvalues import (
 from ntkproof.checker.rules.enclosure import hermite_enclosure, inputs_enclosure, kernel_enclosure
 from ntkproof.checker.rules.flip_descent import flip_descent, flip_path
 from ntkproof.checker.rules.given import given_deviation, given_kernel, given_residual, nearby_point
+from ntkproof.checker.rules.given_kinks import given_flips, given_path, given_tube, instance_tube
 from ntkproof.checker.rules.induction import (
     continuous_induction,
     groenwall,
@@ -98,14 +99,18 @@ RULES: dict[str, Rule] = {
     "gaussian_norms": gaussian_norms,
     "gradient_bound": gradient_bound,
     "given_deviation": given_deviation,
+    "given_flips": given_flips,
     "given_kernel": given_kernel,
+    "given_path": given_path,
     "given_residual": given_residual,
+    "given_tube": given_tube,
     "hermite_enclosure": hermite_enclosure,
     "hessian_bound": hessian_bound,
     "inputs_enclosure": inputs_enclosure,
     "kernel_enclosure": kernel_enclosure,
     "instance_distance": instance_distance,
     "instance_kantorovich": instance_kantorovich,
+    "instance_tube": instance_tube,
     "khatri_rao": khatri_rao,
     "lambda_min": lambda_min,
     "mercer": mercer,

@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from ntkproof.checker.activations import Covariance, activation
+from ntkproof.checker.arithmetic import Matrix
 from ntkproof.checker.claims import Bound, EigenvalueBound, Enclosure, Rejection, show
 from ntkproof.checker.rules.rule import Derived, Inputs, Rule, Setting
 from ntkproof.checker.rules.two_layer import hidden_training, inputs_norm_squared, lambda_zero, value
@@ -152,10 +153,19 @@ def _inverse_form(setting: Setting, step: Inputs) -> Derived:
     integers = step.witness["solution"].integers()
     if len(integers) != dataset.n:
         raise Rejection("bad-witness", "the solution has the wrong length", str(dataset.n), str(len(integers)))
-    lambda_0, unit = lambda_zero(step.premises[1]), Fraction(2) ** -enclosure.precision
     z = [Fraction(k, 2**scale) for k in integers]
+    targets = [Fraction(y) for y in dataset.targets.tolist()]
+    form = quadratic_inverse(enclosure, matrix, lambda_zero(step.premises[1]), targets, z)
+    return Derived(Bound("inverse_form", form))
+
+
+def quadratic_inverse(
+    enclosure: Enclosure, matrix: Matrix, lambda_0: Fraction, targets: list[Fraction], z: list[Fraction]
+) -> Fraction:
+    """Return at least ``yᵀH⁻¹y``, from any z, better the nearer ``Hz`` to y; ``λ_0 ≤ λ_min(H)``."""
+    unit = Fraction(2) ** -enclosure.precision
     image = [unit * sum(matrix.entry(i, j) * z[j] for j in range(len(z))) for i in range(len(z))]
-    error = [Fraction(y) - w for y, w in zip(dataset.targets.tolist(), image, strict=True)]
+    error = [y - w for y, w in zip(targets, image, strict=True)]
     # Hz = image + g with ‖g‖ ≤ 2^-p radius ‖z‖, so e = error − g
     square = sum(x * x for x in z)
     blur = enclosure.radius * unit
@@ -165,7 +175,7 @@ def _inverse_form(setting: Setting, step: Inputs) -> Derived:
         sum(e * e for e in error),
         blur * blur * square,
     )
-    return Derived(Bound("inverse_form", main + left / lambda_0))
+    return Fraction(main + left / lambda_0)
 
 
 def _linearised_path(setting: Setting, step: Inputs) -> Derived:

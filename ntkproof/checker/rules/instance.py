@@ -27,6 +27,7 @@ from ntkproof.checker.rules.convergence import (
     least_singular_value,
     spent_residual,
 )
+from ntkproof.checker.rules.flip_descent import descent_spending, kept, shrinking
 from ntkproof.checker.rules.given import given
 from ntkproof.checker.rules.rule import Derived, Inputs, Proved, Rule, Setting
 from ntkproof.checker.rules.two_layer import value
@@ -77,9 +78,24 @@ def _instance_kantorovich(setting: Setting, step: Inputs) -> Derived:
     if weights.step_size is None:
         _more("Φ(R) > ρ_0", spent, residual)
         return _converges(setting, 2 * least**2, radius, ball)
+    if ball.lipschitz == "path":
+        return _along_paths(setting, sigma, residual, radius, ball)
     eta, factor = _descent(setting, ball, residual)
     _more("κΦ(R) > ρ_0", factor * spent, residual)
     return _converges(setting, lower(descent_rate, factor, eta, least), radius, ball)
+
+
+def _along_paths(
+    setting: Setting, sigma: Fraction, residual: Fraction, radius: Fraction, ball: LocalDeviation
+) -> Derived:
+    """Descent without a Lipschitz constant: ``κΦ(R) − Rε(R) > ρ_0`` and ``κσ_* > ε(R)``, ``κ = 1 − ηβ²/2``."""
+    eta, within = exact(given(setting).step_size or 0), (ball.offset, ball.slope, radius)
+    factor = lower(kept, eta, ball.norm)
+    _more("1 - ηβ²/2 > 0", factor, Fraction(0))
+    _more("κΦ(R) - Rε(R) > ρ_0", lower(descent_spending, factor, sigma, *within), residual)
+    x = lower(shrinking, factor, eta, sigma, *within)
+    _more("κσ_* > ε(R)", x, Fraction(0))
+    return _converges(setting, (2 * x - x * x) / eta, radius, ball)
 
 
 def _instance_distance(setting: Setting, step: Inputs) -> Derived:

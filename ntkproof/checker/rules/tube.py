@@ -56,7 +56,7 @@ def _piecewise_linear(setting: Setting) -> TwoLayer:
     return network
 
 
-def _gram(setting: Setting) -> list[list[Fraction]]:
+def inputs_gram(setting: Setting) -> list[list[Fraction]]:
     """Return ``K = XXᵀ`` exactly, its lower triangle."""
     dataset = setting.problem.dataset
     packed = setting.arithmetic.gram(dataset.inputs, dataset.exponent).lower()
@@ -69,7 +69,7 @@ def _tube_deviation(setting: Setting, step: Inputs) -> Derived:
     network, tau, stated = _piecewise_linear(setting), step.numbers["tau"], step.numbers["failure"]
     if not tau > 0 or not 0 < stated < 1:
         raise Rejection("bad-argument", "tau must be positive and failure strictly between 0 and 1")
-    gram = _gram(setting)
+    gram = inputs_gram(setting)
     n, neurons = len(gram), network.training.independent_neurons
     if neurons == 0:
         raise Rejection("outside-theorem", "there are no independent neurons")
@@ -108,7 +108,7 @@ def _tube(setting: Setting, step: Inputs) -> Derived:
     omega = upper(lambda numbers, x: numbers.sqrt(x), path)
     _more("σ_0 > 2ε", sigma, 2 * deviation)
     integral = upper(residual_integral, omega, sigma, deviation)
-    needed = network.slope_squared * _steepest(setting) * integral**2
+    needed = network.slope_squared * steepest(setting) * integral**2
     have = tube.tau**2 * network.training.width
     if not needed <= have:
         raise Rejection("hypothesis", "a preactivation may leave the tube", f"<= {show(have, 6)}", show(needed, 6))
@@ -121,9 +121,9 @@ def _tube(setting: Setting, step: Inputs) -> Derived:
     return Derived(claim, assumptions=frozenset({f"the network is trained by {DYNAMICS['flow']}"}))
 
 
-def _steepest(setting: Setting) -> Fraction:
+def steepest(setting: Setting) -> Fraction:
     """Return ``max_i ‖K_i‖²/‖x_i‖²`` over the rows that are not zero, ``K_i`` the rows of K."""
-    gram = _gram(setting)
+    gram = inputs_gram(setting)
     squares = [Fraction(0)] * len(gram)
     for i, row in enumerate(gram):
         for j, entry in enumerate(row):
