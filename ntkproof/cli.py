@@ -42,6 +42,7 @@ ENGINES = ("fast", "reference")
 COMMANDS = {  # in modules of their own, each with a function ``command``
     "predict": "ntkproof.predict_command",
     "simulate": "ntkproof.simulate_command",
+    "train": "ntkproof.train_command",
 }
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")

@@ -106,7 +106,7 @@ def shares(claim: Convergence, results: Results) -> dict[str, Floats]:
             "radius": _share(results.scalars["parameter_change"], float(claim.radius)) / (1 + error),
             "kernel_deviation": _share(results.scalars["kernel_change"], float(claim.kernel_deviation)) / (1 + error),
         }
-    measured = (results.step >= 0) & np.isfinite(loss)
+    measured = (results.step > 0) & np.isfinite(loss)
     blew_up = np.asarray(((results.step >= 0) & ~np.isfinite(loss)).any(axis=1))
     return {
         part: np.where(blew_up, math.inf, np.max(np.where(measured, values, 0.0), axis=1))

@@ -75,6 +75,22 @@ def initialise(
         InputError: an unknown init, or one that does not fit the depth or the width.
     """
     hidden = [widths] * network.depth if isinstance(widths, int) else list(widths)
+    check_init(network, hidden, init)
+    if init == "antisymmetric":
+        hidden = [hidden[0] // 2]
+    sizes = [inputs, *hidden]
+    layers = [rng.standard_normal((after, before)) for before, after in pairwise(sizes)]
+    layers.append(_output_weights(sizes[-1], init, rng))
+    biases = [rng.standard_normal(len(layer)) for layer in layers[: _bias_vectors(network)]]
+    return Weights(tuple(layers), tuple(biases), mirrored=init == "antisymmetric")
+
+
+def check_init(network: Network, hidden: Sequence[int], init: str) -> None:
+    """Refuse an init that is unknown, or does not fit the depth or the widths of the hidden layers.
+
+    Raises:
+        InputError: one of these.
+    """
     if init not in INITS:
         raise InputError(f"unknown init {init!r}; there are {', '.join(INITS)}")
     if len(hidden) != network.depth or min(hidden) < 1:
@@ -83,13 +99,6 @@ def initialise(
         raise InputError(f"init={init} is for one hidden layer; deep networks start with init=gaussian")
     if init in ("balanced", "antisymmetric") and hidden[0] % 2:
         raise InputError(f"init={init} needs an even width, not {hidden[0]}")
-    if init == "antisymmetric":
-        hidden = [hidden[0] // 2]
-    sizes = [inputs, *hidden]
-    layers = [rng.standard_normal((after, before)) for before, after in pairwise(sizes)]
-    layers.append(_output_weights(sizes[-1], init, rng))
-    biases = [rng.standard_normal(len(layer)) for layer in layers[: _bias_vectors(network)]]
-    return Weights(tuple(layers), tuple(biases), mirrored=init == "antisymmetric")
 
 
 def _output_weights(width: int, init: str, rng: np.random.Generator) -> Floats:

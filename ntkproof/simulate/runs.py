@@ -40,7 +40,7 @@ from threadpoolctl import threadpool_limits
 from ntkproof.certificate import write_files
 from ntkproof.problem import MAX_WEIGHTS, Dataset, InputError, Network, Weights, decimal
 from ntkproof.simulate.measure import SCALARS, Limit, Measurement, limit
-from ntkproof.simulate.networks import PARAMETRISATIONS, Model, initialise
+from ntkproof.simulate.networks import PARAMETRISATIONS, Model, check_init, initialise
 from ntkproof.simulate.training import State, descent, flow
 
 Floats = NDArray[np.float64]
@@ -145,13 +145,16 @@ class Experiment:
             "tolerance": self.tolerance,
         }
 
+    def weights_at(self, width: int, seed: int) -> Weights:
+        """Return the weights that a cell starts from."""
+        if self.weights is not None:
+            return self.weights
+        rng = np.random.default_rng([seed, width])
+        return initialise(self.network, self.dataset.d, width, self.init, rng)
+
     def start(self, width: int, seed: int) -> State:
         """Return the state that a cell starts from."""
-        weights = self.weights
-        if weights is None:
-            rng = np.random.default_rng([seed, width])
-            weights = initialise(self.network, self.dataset.d, width, self.init, rng)
-        model = Model(self.network, weights, self.dataset.inputs, self.parametrisation)
+        model = Model(self.network, self.weights_at(width, seed), self.dataset.inputs, self.parametrisation)
         return State(model, self.targets, model.start)
 
 
@@ -171,9 +174,7 @@ def check_grid(experiment: Experiment, widths: Sequence[int], seeds: Sequence[in
         size = width * (experiment.dataset.d + 1) + (experiment.network.depth - 1) * width * width
         if width < 1 or size > MAX_WEIGHTS:
             raise InputError(f"width {width}: must be positive, with at most {MAX_WEIGHTS} weights in all")
-    tiny = Dataset(np.ones((2, 1)), np.ones(2))
-    for width in {min(width, 2 + width % 2) for width in widths}:
-        replace(experiment, dataset=tiny, batch=None).start(width, 0)
+        check_init(experiment.network, [width] * experiment.network.depth, experiment.init)
 
 
 # One training -----------------------------------------------------------------------------------------------------
@@ -353,7 +354,7 @@ def open_folder(folder: Path, experiment: Experiment) -> None:
         raise error if isinstance(error, InputError) else InputError(f"{path}: not JSON") from None
     different = [name for name in wanted if not isinstance(found, dict) or found.get(name) != wanted[name]]
     if different:
-        raise InputError(f"{folder}: holds another experiment (another {', '.join(different)}); choose another folder")
+        raise InputError(f"{folder}: holds another experiment (other {', '.join(different)}); choose another folder")
 
 
 def _json(value: Any) -> bytes:
