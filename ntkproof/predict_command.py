@@ -25,7 +25,7 @@ _SHOWN = 8
 @click.option("--standardize-targets", is_flag=True, help="Targets to mean 0 and standard deviation 1.")
 @click.option("--time", "times", multiple=True, metavar="T", help="A training time, a decimal or inf; repeat it.")
 @click.option("--test-rows", type=int, default=0, metavar="K", help="The last K rows are test inputs.")
-@click.option("--test", "test_file", type=Path, help="A file of test inputs, used as they are.")
+@click.option("--test", "test_file", type=Path, help="A file of test inputs alone, used as they are.")
 @click.option("--noise", default="0", show_default=True, help="Noise variance of the posteriors, a decimal.")
 @json_option
 def command(
@@ -45,22 +45,21 @@ def command(
         raise InputError("predict shows both kernels; leave out --kernel")
     if test_file is not None and (options["standardize"] or options["normalize"] or options["drop_constant_columns"]):
         raise InputError("--test is used as it is: prepare its inputs yourself, or take --test-rows")
-    target = options["target"]
-    train, test, truth = _split(read_data(options), test_rows, test_file, target)
+    train, test, truth = _split(read_data(options), test_rows, test_file)
     with progress("predicting", not as_json) as tick:
         limit = predict(train, read_network(options), times=times or None, test=test, noise=noise, tick=tick)
     click.echo(json.dumps(_fields(train, limit, truth)) if as_json else "\n".join(_lines(train, limit, truth)))
 
 
-def _split(dataset: Dataset, rows: int, file: Path | None, target: str | None) -> tuple[Dataset, Floats, Floats | None]:
+def _split(dataset: Dataset, rows: int, file: Path | None) -> tuple[Dataset, Floats, Floats | None]:
     """Return training data, test inputs, and their targets if known."""
     if file is not None:
         if rows:
             raise InputError("--test and --test-rows exclude each other")
-        points = load(str(file), target=target)
+        points = load(str(file))
         if points.d != dataset.d:
             raise InputError(f"{file}: {points.d} columns of inputs where the data have {dataset.d}")
-        return dataset, points.inputs, points.targets
+        return dataset, points.inputs, None
     if not 0 <= rows <= dataset.n - 2:
         raise InputError(f"--test-rows must be from 0 to {dataset.n - 2}, not {rows}: two rows are needed for training")
     n = dataset.n - rows
