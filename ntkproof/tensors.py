@@ -27,8 +27,8 @@ from ntkproof.problem import MAX_WEIGHTS, InputError
 
 MAX_BYTES = 8 * MAX_WEIGHTS + 2**20
 MAX_HEADER = 2**20
-MAX_RATIO = 100  # of compression; weights are close to incompressible
-_SMALL = 2**16
+MAX_RATIO = 100  # of compression, for arrays larger than MODEST: weights hardly compress, but constant ones do
+MODEST = 2**26
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def _require_modest(members: list[zipfile.ZipInfo]) -> None:
     if sum(member.file_size for member in members) > MAX_BYTES:
         raise InputError(f"the arrays have more than {MAX_BYTES} bytes")
     for member in members:
-        if member.file_size > _SMALL and member.file_size > MAX_RATIO * member.compress_size:
+        if member.file_size > max(MODEST, MAX_RATIO * member.compress_size):
             ratio = f"{member.file_size} bytes in {member.compress_size}"
             raise InputError(f"array {quoted(member.filename.removesuffix('.npy'))}: suspicious compression, {ratio}")
 

@@ -37,6 +37,7 @@ PARAMETRISATIONS = ("ntk", "standard")
 _NUMBERED = re.compile(r"[Wb][1-9][0-9]?")
 _LAYOUTS = "known are W1, b1, W2, … and mirrored; W, a, b; NAME.weight and NAME.bias"
 _SPLITTER = 2.0**27 + 1
+_BLOCK = 2**14
 
 
 @dataclass(frozen=True, eq=False)
@@ -354,27 +355,37 @@ def from_standard(weights: Weights, network: Network) -> tuple[Weights, float]:
 
 
 def _scaled(values: Floats, square: Fraction, name: str) -> tuple[Floats, float]:
-    """Return the float64 numbers nearest to ``values · square^{1/2}`` and the largest relative error.
-
-    The factor is a sum of two float64, and the product of mantissas is exact in two (Dekker 1971).
-    """
+    """Return the float64 numbers nearest to ``values · square^{1/2}`` and the largest relative error."""
     factor = _root(square)
     high = float(factor)
     low = float(factor - Fraction(high))
+    scaled = np.empty_like(values)
+    source, target, rounding = values.reshape(-1), scaled.reshape(-1), 0.0
+    for k in range(0, values.size, _BLOCK):
+        numbers, exponents, error = _times(source[k : k + _BLOCK], high, low)
+        with np.errstate(over="ignore", under="ignore"):
+            target[k : k + _BLOCK] = np.ldexp(numbers, exponents)
+        lost = np.flatnonzero(np.ldexp(target[k : k + _BLOCK], -exponents) != numbers)
+        if lost.size:
+            where = [int(axis) for axis in np.unravel_index(k + lost[0], values.shape)]
+            raise InputError(f"entry {where} of {name} leaves the range of float64 when it is converted")
+        rounding = max(rounding, error)
+    return scaled, rounding
+
+
+def _times(values: Floats, high: float, low: float) -> tuple[Floats, NDArray[np.int32], float]:
+    """Return ``values · (high + low)``, rounded, as numbers and exponents of 2, and the largest relative error.
+
+    The product of mantissas with ``high`` is exact as a sum of two float64 (Dekker 1971).
+    """
     mantissas, exponents = np.frexp(values)
     product = mantissas * high
-    a, c = _head(mantissas), float(_head(np.float64(high)))
+    a, c = _head(mantissas), _head(high)
     b, d = mantissas - a, high - c
     tail = ((a * c - product) + a * d + b * c) + b * d + mantissas * low
     results = product + tail
-    with np.errstate(over="ignore", under="ignore"):
-        scaled = np.ldexp(results, exponents)
-    lost = np.argwhere(np.ldexp(scaled, -exponents) != results)
-    if len(lost):
-        where = list(map(int, lost[0]))
-        raise InputError(f"entry {where} of {name} leaves the range of float64 when it is converted")
     errors = np.abs((product - results) + tail)
-    return scaled, float(np.max(errors / np.where(results == 0, 1, np.abs(results)), initial=0))
+    return results, exponents, float(np.max(errors / np.where(results == 0, 1, np.abs(results)), initial=0))
 
 
 def _head(values: Any) -> Any:

@@ -289,6 +289,17 @@ def test_conversion_is_to_the_nearest_number(numbers: list[float], width: int, s
             assert float(error / abs(exact)) <= rounding * 1.000001 + 2.0**-100
 
 
+def test_large_arrays_are_converted_as_small_ones_are(tmp_path: Path) -> None:
+    hidden = normal(20_000, 2)
+    network = Network("tanh", input_scale="fan-in")
+    whole, _ = from_standard(Weights((hidden, np.ones((1, 20_000)))), network)
+    parts = [from_standard(Weights((part, np.ones((1, 5_000)))), network)[0] for part in np.split(hidden, 4)]
+    assert whole.layers[0].tobytes() == np.vstack([part.layers[0] for part in parts]).tobytes()
+    hidden[19_000, 1] = 1.5e308
+    expected = "entry [19000, 1] of W1 leaves the range of float64 when it is converted"
+    assert message(from_standard, Weights((hidden, np.ones((1, 20_000)))), network) == expected
+
+
 @pytest.mark.parametrize("width", [1, 4, 16, 64])
 def test_powers_of_four_are_exact(width: int) -> None:
     weights = Weights((normal(width, 3), normal(1, width)))
