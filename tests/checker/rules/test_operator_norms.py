@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from deep import Shape, facts, squared_bounds
+from deep import ACTIVATIONS, Shape, facts, squared_bounds
+from hypothesis import given
+from hypothesis import strategies as st
 from theorems.altered import about, alter, refusal, scale
 from theorems.ascent import ascend
 from two_layer import ENGINES, MP, ROWS, derive, is_upper, mp, problem, quantity, refutes, rejection
@@ -284,6 +286,30 @@ def test_no_gradient_changes_faster(shape: Shape, many: int, steps: int) -> None
     best = search(hessian_square, shape, many, steps, difference)
     print(f"\nHessian, {shape.activation}, depth {shape.depth}: {best:.4f} of the bound")
     assert 0.05 < best <= MOST
+
+
+shapes = st.builds(
+    Shape,
+    st.integers(1, 5),
+    st.integers(1, 6),
+    st.integers(1, 4),
+    st.sampled_from([*ACTIVATIONS, "leaky_relu(-2)", "leaky_relu(0.5)"]),
+    st.sampled_from([0.0, 0.125, 1.0, 10.0]),
+    st.sampled_from([0.25, 1.0, 3.0]),
+    st.booleans(),
+)
+
+
+@given(shapes, st.integers(0, 2**32), st.sampled_from([0.01, 1.0, 30.0]), st.sampled_from([0.01, 1.0, 10.0]))
+def test_no_network_is_outside(shape: Shape, seed: int, radius: float, size: float) -> None:
+    rng, many = np.random.default_rng(seed), 40
+    start = rng.standard_normal((many, shape.parameters)) * size
+    x = rng.standard_normal((many, shape.inputs)) * rng.choice([0.1, 1, 10], (many, 1))
+    points = [within(start, 100 * rng.standard_normal(start.shape), radius) for _ in range(2)]
+    assert (length(shape, points, x) <= MOST * bound(gradient_square, shape, start, radius, x)).all()
+    if facts(shape.activation)[5] is not None:
+        limit = bound(hessian_square, shape, start, radius, x) + 1e-9 * bound(gradient_square, shape, start, radius, x)
+        assert (difference(shape, points, x) <= MOST * limit).all()
 
 
 @pytest.mark.parametrize("shape", SEARCHED, ids=lambda s: f"{s.activation}-{s.depth}")
