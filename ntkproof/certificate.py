@@ -46,7 +46,7 @@ INLINE = 256 * 2**10
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,199}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_DTYPE = re.compile(r"float(?:32|64)|int([1-9][0-9]{0,5})")
+_DTYPE = re.compile(r"float(?:16|32|64)|int([1-9][0-9]{0,5})")
 
 
 class Malformed(ValueError):
@@ -55,10 +55,10 @@ class Malformed(ValueError):
 
 @dataclass(frozen=True)
 class Array:
-    """An exact numeric array: little-endian float64 or float32, or two's-complement integers of a fixed width.
+    """An exact numeric array: little-endian float64, float32 or float16, or two's-complement integers of one width.
 
     Args:
-        dtype: ``float64``, ``float32`` or ``int8``, ``int16``, ``int24`` … (any whole number of bytes up to 8192).
+        dtype: ``float64``, ``float32``, ``float16`` or ``int8``, ``int16``, ``int24`` … (any whole number of bytes up to 8192).
         shape: its lengths; row-major order.  A packed lower triangle of order n has shape ``(n(n+1)/2,)``.
         data: the bytes.
     """
@@ -84,12 +84,13 @@ class Array:
 
     @classmethod
     def from_weights(cls, values: NDArray[np.float64]) -> Array:
-        """Store a float64 array exactly, in float32 if its numbers (none of them -0) fit that."""
-        with np.errstate(over="ignore", under="ignore"):
-            short = values.astype("<f4")
-        if not (short.astype(np.float64) == values).all():
-            return cls.from_floats(values)
-        return cls("float32", tuple(int(k) for k in values.shape), short.tobytes())
+        """Store a float64 array exactly, in the shortest of the three formats that holds its numbers."""
+        for dtype, stored in (("float16", "<f2"), ("float32", "<f4")):
+            with np.errstate(over="ignore", under="ignore"):
+                short = values.astype(stored)
+            if (short.astype(np.float64) == values).all():
+                return cls(dtype, tuple(int(k) for k in values.shape), short.tobytes())
+        return cls.from_floats(values)
 
     @classmethod
     def from_integers(cls, values: list[int]) -> Array:
@@ -111,8 +112,7 @@ class Array:
 
     def floats(self) -> NDArray[np.float64]:
         """Return the numbers as a float64 array, exactly."""
-        stored = "<f4" if self.dtype == "float32" else "<f8"
-        return np.frombuffer(self.data, dtype=stored).reshape(self.shape).astype(np.float64)
+        return np.frombuffer(self.data, dtype=f"<f{self.width}").reshape(self.shape).astype(np.float64)
 
     def integers(self) -> list[int]:
         """Return the integers in order."""
@@ -304,7 +304,7 @@ def _weights(raw: Any, folder: Path | None) -> Weights:
 def _stored_weights(raw: Any, where: str, dimensions: int, folder: Path | None) -> NDArray[np.float64]:
     array = _array(raw, where, folder)
     if not array.is_float or len(array.shape) != dimensions:
-        raise Malformed(f"{where}: expected a float64 or float32 array of {dimensions} dimension(s)")
+        raise Malformed(f"{where}: expected a float64, float32 or float16 array of {dimensions} dimension(s)")
     return array.floats()
 
 
@@ -383,7 +383,7 @@ def _array(raw: Any, where: str, folder: Path | None) -> Array:
     top = _fields(raw, where, (*common, "file", "bytes") if stored else (*common, "base64"))
     match = _DTYPE.fullmatch(top["dtype"]) if isinstance(top["dtype"], str) else None
     if match is None or (match[1] and (int(match[1]) % 8 or int(match[1]) > 8 * MAX_INTEGER_WIDTH)):
-        raise Malformed(f"{where}.dtype: expected float64, float32 or int8, int16, int24, …")
+        raise Malformed(f"{where}.dtype: expected float64, float32, float16 or int8, int16, int24, …")
     shape = tuple(_integer(k, f"{where}.shape") for k in _list(top["shape"], f"{where}.shape"))
     size = int(match[1] or top["dtype"].removeprefix("float")) // 8
     for length in shape:

@@ -287,7 +287,7 @@ class LocalDeviation(Claim):
     """For ``‖θ − θ_0‖ ≤ radius``: ``‖J(θ) − J(θ_0)‖ ≤ offset + slope ‖θ − θ_0‖`` and ``‖J(θ)‖ ≤ norm``.
 
     ``lipschitz``: ``yes``, ``slope`` is also a Lipschitz constant of ``J`` on that ball and ``offset`` is 0; ``path``,
-    also ``‖J(p) − J(q)‖ ≤ offset + slope s`` for any two points of a path of length ``s ≤ radius`` from ``θ_0``; ``no``.
+    also ``‖J(p) − J(q)‖ ≤ offset + slope s`` for any two points of a path of length ``s ≤ radius`` from θ_0; ``no``.
     """
 
     kind: ClassVar[str] = "local_deviation"
