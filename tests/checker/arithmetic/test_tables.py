@@ -171,6 +171,16 @@ def test_large_arguments(name: str) -> None:
         assert found[2] <= (4 if name not in LINEAR and TRUTH[name](arb(Fraction(9)))[0] < 2 else 40)
 
 
+@pytest.mark.parametrize("name", LINEAR)
+@pytest.mark.parametrize(("p", "q"), [(0, 0), (40, 40), (60, 50), (20, 23)])
+def test_linear_activations_of_large_odd_integers(name: str, p: int, q: int) -> None:
+    """More bits than float64 has; and multiples of 10, where a value is exact and the slope is not."""
+    rng = np.random.default_rng(8)
+    z = np.concatenate([rng.integers(-(2**54), 2**54, 60) | 1, [-10 << min(p, 50), -10 << 40, 10 << 40]])
+    for engine in ENGINES:
+        largest_ratio(name, z, p, q, engine.activation_values(name_of(name), z, p, q))
+
+
 @pytest.mark.parametrize("name", ["sin", "cos", "erf", "tanh", "sigmoid", "gaussian"])
 @pytest.mark.parametrize("p", [0, 3, 7, 30])
 def test_arguments_far_away_but_close_together(name: str, p: int) -> None:
@@ -277,6 +287,39 @@ def test_the_polynomial_of_a_cell(name: str, level: int, block: int, q: int, c: 
         assert abs(have * 2**tables.FINE - true) <= cell.rounding + 2**tables.FINE
 
 
+@pytest.mark.parametrize("name", SMOOTH)
+def test_the_bounds_of_an_expansion(name: str) -> None:
+    """Cells up to 1 wide, so that Taylor's remainder is all of the error; value and slope apart."""
+    unit, used = 60, [0.0, 0.0]
+    for level, first in ((0, 0), (0, -1), (1, 2), (1, -3), (2, 5)):
+        piece = tables._expanded(_ARB, tables._node(name), level, unit, first, 1)
+        assert piece is not None
+        for t in (-1, 1):
+            value = sum(c * t**j for j, c in enumerate(piece.polynomial))
+            slope = sum(j * c * t ** (j - 1) for j, c in enumerate(piece.polynomial) if j)
+            true = TRUTH[name](arb(Fraction(2 * first + 1 + t, 2 << level)))
+            off = abs(true[0] * 2**unit - value), abs(true[1] * 2**unit / (2 << level) - slope)
+            for k, bound in enumerate((piece.value_lost, piece.slope_lost)):
+                assert off[k] <= bound
+                used[k] = max(used[k], float(off[k]) / bound)
+    if name in ("sin", "cos"):
+        assert min(used) > 0.5  # else intervals are wider than the derivative
+
+
+@pytest.mark.parametrize("name", ["erf", "tanh", "gaussian", "sin", "gelu"])
+def test_the_bound_of_a_cell_is_nearly_attained(name: str) -> None:
+    """At the ends of wide cells the terms left out are all of the error, and all of one sign at one of the ends."""
+    q, level, used = 50, 5, 0.0
+    for c, cell in enumerate(tables._cells(_ARB, tables._node(name), level, q + tables.FINE, 0, tables.BLOCK)):
+        assert cell is not None
+        for t in (-1, 1):
+            slope = (2 << level) * sum(j * a * t ** (j - 1) for j, a in enumerate(cell.coefficients) if j)
+            true = TRUTH[name](arb(Fraction(2 * c + 1 + t, 2 << level)))[1] * 2 ** (q + tables.FINE)
+            assert abs(true - slope) <= cell.lost
+            used = max(used, float(abs(true - slope)) / cell.lost)
+    assert used > 0.9
+
+
 UPWARD, DOWNWARD, TOWARD_ZERO = 0x800, 0x400, 0xC00  # of <fenv.h> on x86-64
 
 
@@ -340,6 +383,12 @@ def test_the_derivative_at_a_kink_is_the_one_from_the_right() -> None:
         for name, slopes in (("relu", [0, 1, 1]), ("abs", [-1, 1, 1]), ("expr(exp(-abs(x)))", [1, -1, -1])):
             found = engine.activation_values(name, z, 60, 20)
             assert np.abs(found[1] - np.array(slopes) * 2**20).max() <= found[2]
+
+
+def test_a_slope_that_is_rounded_counts_where_the_value_is_exact() -> None:
+    for engine in ENGINES:
+        z = np.array([-10 * ONE], np.int64)
+        largest_ratio("leaky_relu(-0.3)", z, P, Q, engine.activation_values("leaky_relu(-0.3)", z, P, Q))
 
 
 def test_kinks() -> None:
