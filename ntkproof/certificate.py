@@ -58,7 +58,7 @@ class Array:
     """An exact numeric array: little-endian float64, float32 or float16, or two's-complement integers of one width.
 
     Args:
-        dtype: ``float64``, ``float32``, ``float16`` or ``int8``, ``int16``, ``int24`` … (any whole number of bytes up to 8192).
+        dtype: ``float64``, ``float32``, ``float16``, or ``int8``, ``int16``, ``int24`` … (whole bytes, up to 8192).
         shape: its lengths; row-major order.  A packed lower triangle of order n has shape ``(n(n+1)/2,)``.
         data: the bytes.
     """
