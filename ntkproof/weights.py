@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ntkproof.certificate import Array, write_files
+from ntkproof.certificate import write_files
 from ntkproof.files import Floats, listed, printable, quoted
 from ntkproof.problem import MAX_DEPTH, Dataset, InputError, Network, Problem, Weights
 from ntkproof.tensors import Tensor, read_tensors
@@ -80,7 +80,7 @@ def save_weights(weights: Weights, path: Path | str) -> None:
     """Write weights in NTK parametrisation to an NPZ file, atomically; equal weights give equal files.
 
     The arrays are ``W1 … W{D+1}``, ``b1 …`` if there are biases, and the boolean ``mirrored`` if it is true, as in
-    `Weights`; numbers that all fit float32 are stored so.  The step size is not in the file.
+    `Weights`; numbers that all fit float16 or float32 are stored so.  The step size is not in the file.
 
     Raises:
         InputError: the name does not end with ``.npz``, or the file cannot be written.
@@ -101,8 +101,12 @@ def save_weights(weights: Weights, path: Path | str) -> None:
 
 
 def _shortest(array: Floats) -> NDArray[Any]:
-    stored = Array.from_weights(array)
-    return np.frombuffer(stored.data, dtype="<f4" if stored.dtype == "float32" else "<f8").reshape(stored.shape)
+    for dtype in ("<f2", "<f4"):
+        with np.errstate(over="ignore", under="ignore"):
+            short = array.astype(dtype)
+        if (short.astype(np.float64) == array).all():
+            return short
+    return array.astype("<f8")
 
 
 def open_weights(path: Path | str) -> WeightsFile:

@@ -74,7 +74,12 @@ def random_weights(draw: st.DrawFn, numbers: st.SearchStrategy[float] = FINITE) 
 
 
 @IN_PLACE
-@given(weights=random_weights() | random_weights(st.floats(allow_nan=False, allow_infinity=False, width=32)))
+@given(
+    weights=random_weights()
+    | random_weights(
+        st.sampled_from((16, 32)).flatmap(lambda width: st.floats(allow_nan=False, allow_infinity=False, width=width))
+    )
+)
 def test_bits_survive(tmp_path: Path, weights: Weights) -> None:
     path = tmp_path / "w.npz"
     save_weights(weights, path)
@@ -95,7 +100,7 @@ def test_the_layout_is_the_documented_one(tmp_path: Path) -> None:
     with np.load(path) as stored:
         assert {name: (stored[name].dtype.str, stored[name].shape) for name in stored} == {
             "W1": ("<f8", (5, 3)),
-            "W2": ("<f4", (1, 5)),
+            "W2": ("<f2", (1, 5)),
             "b1": ("<f8", (5,)),
             "mirrored": ("|b1", ()),
         }
@@ -418,13 +423,13 @@ def test_the_command_shows_what_a_file_holds(tmp_path: Path, capsys: pytest.Capt
     lines = capsys.readouterr().out.splitlines()
     size = "2 layers, 2 inputs, width 2, NTK parametrisation"
     assert lines[0] == f"{path}: {size}, sha256 {weights.sha256[:16]}…"
-    assert re.fullmatch(r"W1 +2 x 2 +4 +5 +4  W1 \(float32\)", lines[2])
+    assert re.fullmatch(r"W1 +2 x 2 +4 +5 +4  W1 \(float16\)", lines[2])
     assert re.fullmatch(r"W2 +1 x 2 +0\.2 +0\.2236 +0\.2236  W2 \(float64\)", lines[3])
     cli.main(["weights", str(path), "--parametrisation", "standard", "--json"], standalone_mode=False)
     report = json.loads(capsys.readouterr().out)
     expected, rounding = from_standard(weights, Network("relu"))
     assert (report["parametrisation"], report["rounding"]) == ("standard", rounding)
     assert (report["sha256"], report["width"], report["mirrored"]) == (expected.sha256, 2, False)
-    assert [array["dtype"] for array in report["arrays"]] == ["float32", "float64"]
+    assert [array["dtype"] for array in report["arrays"]] == ["float16", "float64"]
     cli.main(["weights", str(path), "--parametrisation", "standard"], standalone_mode=False)
     assert "the statement is about the converted numbers" in capsys.readouterr().out
