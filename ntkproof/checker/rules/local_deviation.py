@@ -9,7 +9,7 @@ parameters of layer l, without the β if its bias is not trained; ``g^l = ∂f/�
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -102,6 +102,7 @@ class Ball:
         self.features, self.feature_norms = [profile.features[0]], [profile.feature_norms[0]]
         self.feature_rates = [still]
         self.links: list[list[Any]] = []
+        self.rows: list[list[Any]] = []
         self.paths: list[list[Any]] = []
         self.moves: list[list[Any]] = []  # rates of z^l
         self.slope_rates: list[list[Any]] = []  # of σ'(z^l), in the maximum norm
@@ -109,6 +110,7 @@ class Ball:
             self._up(layer)
         self.bends: list[list[Any]] = [[None] * (layer + 1) for layer in range(self.hidden)]  # None: not yet bounded
         self.sensitivities, self.sensitivity_norms = list(profile.sensitivities), list(profile.sensitivity_norms)
+        self.spikes = list(profile.spikes)
         self.turns: list[Any] = [None] * self.hidden + [still]  # rates of g^l
         self.sways: list[Any] = [None] * self.hidden  # rates of σ''(z^l) ∘ h^l, in the maximum norm
         for layer in reversed(range(self.hidden)):
@@ -122,6 +124,7 @@ class Ball:
             links[j] = profile.links[layer][j] + self._change(self._chain(links, layer, j))
             rows[j] = profile.rows[layer][j] + self._change(self._chain(rows, layer, j))
         self.links.append(links)
+        self.rows.append(rows)
         self.moves.append(self._by_layer(row * a for row, a in zip(rows, self.features, strict=True)))
         self.slope_rates.append(_times(profile.curvature, self.moves[layer]))
         paths = [None] * layer + [profile.slope]
@@ -159,7 +162,7 @@ class Ball:
                 _times(scales[above] * self._in_ball(profile.columns, above), self.turns[above]),
             ]
         )
-        spike = profile.spikes[layer] + self._change([pull])
+        spike = self.spikes[layer] = profile.spikes[layer] + self._change([pull])
         self.sways[layer] = _plus([_times(profile.jerk * spike, self.moves[layer]), _times(profile.curvature, pull)])
         for j in reversed(range(layer + 1)):
             if j == self.hidden - 1:  # the diagonal matrix σ''(z^D) ∘ h^D
@@ -227,34 +230,6 @@ class Ball:
         return own + self.profile.scales[k] * self.paths[k - 1][j] * self.mixed_pair(k, j) if j < k else own
 
 
-@dataclass(frozen=True)
-class Products:
-    """`Profile.links`, ``rows``, ``paths`` and ``bends`` by products of the norms of layers: weak, but free."""
-
-    links: tuple[tuple[Any, ...], ...]
-    rows: tuple[tuple[Any, ...], ...]
-    paths: tuple[tuple[Any, ...], ...]
-    bends: tuple[tuple[Any, ...], ...]
-
-
-def products(
-    scales: Sequence[Any], weights: Sequence[Any], slope: Any, curvature: Any, spikes: Sequence[Any]
-) -> Products:
-    """Bound the matrices of a `Profile` from its other fields; rationals, or numbers of one context."""
-    hidden = len(spikes)
-    gains = [scale * norm for scale, norm in zip(scales, weights, strict=True)]
-    links: list[list[Any]] = [[]]
-    for layer in range(1, hidden):
-        links.append([gains[layer] * slope * link for link in links[-1]] + [gains[layer] * slope])
-    bends = [[curvature * spikes[m] * link for link in [*links[m], 1]] for m in range(hidden)]
-    for layer in reversed(range(hidden - 1)):
-        passed = [slope * gains[layer + 1] * bend for bend in bends[layer + 1]]
-        bends[layer] = [own + more for own, more in zip(bends[layer], passed, strict=False)]
-    bends[-1].pop()
-    paths = tuple(tuple(slope * link for link in row) for row in links)
-    return Products(tuple(map(tuple, links)), tuple(map(tuple, links)), paths, tuple(map(tuple, bends)))
-
-
 def lipschitz(numbers: Numbers, profile: Profile, radius: Any) -> Any:
     """Return ``Λ(R) ≥ ‖M‖``, a Lipschitz constant of J on the ball of radius R; it does not decrease in R."""
     ball = Ball(numbers, profile, radius)
@@ -268,16 +243,16 @@ def jacobian_norm(numbers: Numbers, profile: Profile, radius: Any) -> Any:
     return profile.jacobian + lipschitz(numbers, profile, radius) * radius
 
 
-def spectral(numbers: Numbers, matrix: list[list[Any]]) -> Any:
-    """Return ``‖M^{2^k}‖_F^{1/2^k} ≥ ‖M‖`` for a symmetric M; of a single entry (not negative), itself."""
+def spectral(numbers: Numbers, matrix: list[list[Any]], rounds: int = ROUNDS) -> Any:
+    """Return ``‖M^{2^k}‖_F^{1/2^k} ≥ ‖M‖``, k ``rounds``, for a symmetric M, not 0; of one entry ≥ 0, itself."""
     if len(matrix) == 1:
         return matrix[0][0]
-    for _ in range(ROUNDS):
-        matrix = [[_sum([a * b for a, b in zip(row, other, strict=True)]) for other in matrix] for row in matrix]
-    norm = _length(numbers, [entry for row in matrix for entry in row])
-    for _ in range(ROUNDS):
-        norm = numbers.sqrt(norm)
-    return norm
+    length = _length(numbers, [entry for row in matrix for entry in row])
+    if rounds == 0:
+        return length
+    unit = [[entry / length for entry in row] for row in matrix]
+    square = [[_sum([a * b for a, b in zip(row, other, strict=True)]) for other in unit] for row in unit]
+    return length * numbers.sqrt(spectral(numbers, square, rounds - 1))
 
 
 def _times(factor: Any, rate: list[Any]) -> list[Any]:
