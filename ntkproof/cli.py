@@ -27,12 +27,14 @@ from ntkproof.certificate import SUFFIX, write
 from ntkproof.checker import Verdict, check
 from ntkproof.checker.arithmetic import Tick
 from ntkproof.datasets import describe, load, prepare
-from ntkproof.problem import INITS, Dataset, InputError, Network, decimal
+from ntkproof.problem import INITS, Dataset, InputError, Network, Weights, decimal
 from ntkproof.prover import sphere
 from ntkproof.prover.certify import DEFAULT_GAP, STATEMENTS, certify
 from ntkproof.theorems import THEOREMS
 from ntkproof.theorems.certify import certify_convergence
+from ntkproof.theorems.checkpoint import certify_run
 from ntkproof.theorems.conditions import conditions
+from ntkproof.theorems.instance import FORMS, certify_instance
 from ntkproof.theorems.operator_norms import STATEMENTS as IN_BALL
 from ntkproof.theorems.operator_norms import certify_in_ball
 from ntkproof.theorems.other_losses import LOSSES
@@ -204,6 +206,10 @@ def reached_gap(conclusion: Mapping[str, Any]) -> Fraction | None:
 @click.option("--theorem", help=f"For convergence: {', '.join(THEOREMS)} [default: smooth or relu].")
 @training_options
 @click.option("--loss", type=click.Choice(LOSSES), default="squared", show_default=True, help="For convergence.")
+@click.option("--weights", type=Path, help="For convergence: from the weights in this file, whatever made them.")
+@click.option("--parametrisation", type=click.Choice(PARAMETRISATIONS), help="Of --weights [default for our NPZ: ntk].")
+@click.option("--run", type=Path, help="For convergence: from the earliest saved step of this run that will do.")
+@click.option("--form", type=click.Choice(FORMS), help="Of the proof, with --weights or --run [default: the best].")
 @click.option("--radius", help="For gradient-bound and hessian-bound: of the ball around the start.")
 @click.option("--gap", type=float, default=DEFAULT_GAP, show_default=True, help="Relative width wanted.")
 @engine_option
@@ -214,6 +220,10 @@ def certify_command(
     statement: str,
     theorem: str | None,
     loss: str,
+    weights: Path | None,
+    parametrisation: str | None,
+    run: Path | None,
+    form: str | None,
     radius: str | None,
     gap: float,
     engine: str,
@@ -225,9 +235,32 @@ def certify_command(
     path = writable(output or Path(Path(options["data"]).stem + SUFFIX))
     started = time.perf_counter()
     training = read_training(options)
+    given = weights or run
+    if given is not None:
+        only_given(statement, theorem, loss, training, both=weights is not None and run is not None)
+    elif form is not None or parametrisation is not None:
+        raise InputError("--form and --parametrisation go with --weights or --run")
     dataset, network = read_data(options), read_network(options)
-    with progress("enclosing", not as_json) as tick:
-        if statement == "convergence":
+    with progress("evaluating" if given else "enclosing", not as_json) as tick:
+        if weights is not None:
+            start, note = given_weights(weights, network, parametrisation, training["step_size"])
+            if note:
+                click.echo(note, err=True)
+            certificate = certify_instance(dataset, network, start, form=form, engine=engine, tick=tick)
+        elif run is not None:
+            tried: list[str] = []
+            step, certificate = certify_run(
+                dataset,
+                run,
+                step_size=training["step_size"],
+                report=lambda step, outcome: tried.append(f"step {step}: {outcome}"),
+                form=form,
+                engine=engine,
+                tick=tick,
+            )
+            click.echo("\n".join(tried), err=True)
+            click.echo(f"the earliest step that will do: {step}", err=as_json)
+        elif statement == "convergence":
             certificate = certify_convergence(
                 dataset, network, theorem=theorem, loss=loss, engine=engine, gap=gap, tick=tick, **training
             )
@@ -249,6 +282,29 @@ def certify_command(
         click.echo(json.dumps({**report, "sha256": dataset.sha256, "seconds": round(seconds, 3)}))
         return
     click.echo(f"{path}: {describe_conclusion(conclusion)}  ({dataset.n} x {dataset.d}, {seconds:.2f} s)")
+
+
+def only_given(statement: str, theorem: str | None, loss: str, training: dict[str, Any], both: bool) -> None:
+    """Raise InputError if options for random initialisation come with --weights or --run."""
+    if both:
+        raise InputError("--weights and --run exclude each other")
+    if statement != "convergence":
+        raise InputError("--weights and --run are for --statement convergence")
+    if theorem not in (None, "instance", "checkpoint"):
+        raise InputError(f"the theorem {theorem} is about random weights; leave --theorem out")
+    if loss != "squared":
+        raise InputError("given weights are for the squared loss")
+    if training["width"] is not None or training["init"] is not None or training["constants"]:
+        raise InputError("--width, --init and --constant are about random weights")
+
+
+def given_weights(
+    path: Path, network: Network, parametrisation: str | None, step_size: str | None
+) -> tuple[Weights, str]:
+    """Read the weights of a file, and return what to say if they were converted."""
+    found = open_weights(path)
+    weights, rounding = converted(path, found, network, parametrisation, step_size)
+    return weights, conversion_note(weights, rounding) if parametrisation == "standard" else ""
 
 
 def writable(path: Path) -> Path:
@@ -316,11 +372,11 @@ def describe_conclusion(conclusion: dict[str, Any]) -> str:
         return f"eigenvalues on the sphere: λ_k = 0 for every {conclusion['parity']} k ≥ {conclusion['first']}"
     if kind == "convergence":
         c = conclusion
+        where = f"at width {c['width']}, with probability ≥ 1 - {c['failure']}"
+        if c["failure"] == "0":  # nothing is random: given weights
+            where = f"from these weights (width {c['width']})"
         loss = "L(k) ≤ (1 - η {rate})^k L(0)" if c["dynamics"] == "descent" else "L(t) ≤ e^(-{rate} t) L(0)"
-        return (
-            f"at width {c['width']}, with probability ≥ 1 - {c['failure']}: {loss.format(rate=c['rate'])}, "
-            f"‖θ - θ_0‖ ≤ {c['radius']}, ‖H - H_0‖ ≤ {c['kernel_deviation']}"
-        )
+        return f"{where}: {loss.format(rate=c['rate'])}, ‖θ - θ_0‖ ≤ {c['radius']}, ‖H - H_0‖ ≤ {c['kernel_deviation']}"
     if kind == "loss_convergence":
         c = conclusion
         return (
@@ -401,7 +457,8 @@ def describe_verdict(path: Path, verdict: Verdict) -> str:
     if "width" in about:
         step = f", gradient descent with step {about['step_size']}" if "step_size" in about else ", gradient flow"
         step = "" if verdict.conclusion["kind"] in IN_BALL.values() else step
-        lines.append(f"  training: width {about['width']}, init {about['init']}{step}")
+        start = f"init {about['init']}" if "init" in about else f"weights sha256 {about['weights_sha256'][:16]}…"
+        lines.append(f"  training: width {about['width']}, {start}{step}")
     return "\n".join([*lines, *(f"  rests on: {assumption}" for assumption in verdict.assumptions)])
 
 

@@ -239,6 +239,10 @@ def _describe(certificate: Certificate) -> dict[str, Any]:
         training = problem.training
         about |= {"width": str(training.width), "init": training.init}
         about |= {} if training.step_size is None else {"step_size": decimal(exact(training.step_size))}
+    if problem.weights is not None:
+        weights = problem.weights
+        about |= {"width": str(weights.width), "weights_sha256": weights.sha256}
+        about |= {} if weights.step_size is None else {"step_size": decimal(exact(weights.step_size))}
     return {
         **about,
         "kernel": problem.kernel,

@@ -15,7 +15,7 @@ from ntkproof.certificate import Array
 from ntkproof.checker.claims import Bound, EigenvalueBound, Enclosure
 from ntkproof.checker.rules.initialization import output_moments
 from ntkproof.checker.rules.two_layer import TwoLayer, trained
-from ntkproof.problem import InputError, Training, decimal
+from ntkproof.problem import Dataset, InputError, Training, decimal
 from ntkproof.prover import factor
 from ntkproof.prover.draft import Draft, round_decimal
 
@@ -76,12 +76,12 @@ def prove_facts(draft: Draft, constants: Mapping[str, Fraction]) -> Facts:
     lambda_0 = draft.proved["lower"].claim
     if not isinstance(lambda_0, EigenvalueBound) or lambda_0.value <= 0 or problem.dataset.targets is None:
         raise InputError("the kernel could not be shown to be positive definite")
-    norm = _largest_eigenvalue(draft, "norm", "inputs", "inputs_enclosure", {"side": _side(problem.dataset)})
+    norm = largest_eigenvalue(draft, "norm", "inputs", "inputs_enclosure", {"side": narrow_side(problem.dataset)})
     if problem.network.train == "hidden":
         draft.derive("jacobian_norm", "jacobian_norm", ("norm",), weaken=_up)
     hadamard = None
     if network.curvature_squared is not None:
-        hadamard = float(_largest_eigenvalue(draft, "hadamard", "inputs_squared", "inputs_squared", {}))
+        hadamard = float(largest_eigenvalue(draft, "hadamard", "inputs_squared", "inputs_squared", {}))
     mean_square, variance = output_moments(problem)
     gram = problem.dataset.inputs @ problem.dataset.inputs.T
     return Facts(
@@ -101,11 +101,12 @@ def prove_facts(draft: Draft, constants: Mapping[str, Fraction]) -> Facts:
     )
 
 
-def _side(dataset: Any) -> str:
+def narrow_side(dataset: Dataset) -> str:
+    """Return which of ``XXᵀ`` and ``XᵀX`` is smaller, as the rule ``inputs_enclosure`` names it."""
     return "rows" if dataset.n <= dataset.d else "columns"
 
 
-def _largest_eigenvalue(draft: Draft, id: str, matrix: str, rule: str, args: dict[str, Any]) -> Fraction:
+def largest_eigenvalue(draft: Draft, id: str, matrix: str, rule: str, args: dict[str, Any]) -> Fraction:
     """Prove an upper bound on ``λ_max`` of an exact integer matrix."""
     enclosure: Enclosure = draft.derive(matrix, rule, args=args)
     held = draft.proved[matrix].matrix

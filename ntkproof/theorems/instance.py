@@ -17,16 +17,29 @@ from numpy.typing import NDArray
 
 from ntkproof.certificate import Array, Certificate
 from ntkproof.checker.arithmetic import Matrix, Tick, arithmetic
-from ntkproof.checker.claims import Bound, Claim, EigenvalueBound, Enclosure, LocalDeviation, NearbyPoint, Rejection
+from ntkproof.checker.claims import (
+    Bound,
+    Claim,
+    EigenvalueBound,
+    Enclosure,
+    LocalDeviation,
+    NearbyPoint,
+    Rejection,
+    TubeDeviation,
+)
+from ntkproof.checker.derivatives import activation_facts
 from ntkproof.checker.evaluation import gram
 from ntkproof.checker.rules.convergence import descent_factor, descent_rate
+from ntkproof.checker.rules.flip_descent import descent_spending, kept, shrinking
 from ntkproof.checker.rules.given import nearby
 from ntkproof.checker.rules.instance import descent_strength, wandering
 from ntkproof.checker.rules.rule import Setting
+from ntkproof.checker.rules.tube import residual_integral
 from ntkproof.problem import Dataset, InputError, Network, Problem, Weights, decimal, exact
 from ntkproof.prover import factor
 from ntkproof.prover.draft import Draft, round_decimal
 from ntkproof.prover.floats import FLOATS
+from ntkproof.theorems.facts import largest_eigenvalue, narrow_side
 from ntkproof.theorems.steps import radius_that_spends, round_convergence, short
 
 PRECISION = 60  # of Gram matrices
@@ -34,7 +47,7 @@ GAP = Fraction(1, 10**7)  # of eigenvalues, relative
 SLACK = Fraction(1, 10**8)  # by which claims are weaker than derived: the arithmetics differ by less
 FITS = 3e-3  # a point fits well enough when 2ρ_p/Λ is this part of its squared distance
 STEPS = 12
-FORMS = ("kantorovich", "distance")
+FORMS = ("kantorovich", "distance", "tube")
 
 
 @dataclass(frozen=True)
@@ -43,6 +56,7 @@ class Start:
 
     sigma: float
     residual: float
+    smooth: bool
     deviation: Callable[[float], LocalDeviation]
 
 
@@ -60,9 +74,11 @@ def certify_instance(
 
     Args:
         dataset: samples with targets.
-        network: of a C² activation; any depth.
+        network: of a C² activation and any depth; or two layers with a piecewise linear activation, the hidden one
+            trained, without bias, σ_w = 1, input scale 1.
         weights: where training starts, with its step size if it is gradient descent.
-        form: ``kantorovich`` or ``distance``; None for the one that proves the faster rate.
+        form: ``kantorovich``, ``distance`` (C² activations) or ``tube`` (piecewise linear ones, gradient flow); None
+            for the one that proves the fastest rate.
         paths: ``weights`` or ``matrices``, see the rule ``given_deviation``; None for matrices at depth 2 and more.
         engine, tick: see `ntkproof.certify`.
 
@@ -74,8 +90,12 @@ def certify_instance(
     problem = Problem(dataset, network, "ntk", weights=weights)
     draft = Draft(Setting(problem, arithmetic(engine), tick))
     try:
-        start = _start(draft, paths or ("weights" if network.depth == 1 else "matrices"))
-        plans = [plan for name in ((form,) if form else FORMS) for plan in (_PLANS[name](draft, start),)]
+        smooth = activation_facts(network.activation)[1] is not None
+        forms = ("kantorovich", "distance" if smooth else "tube")
+        if form is not None and form not in forms:
+            raise InputError(f"the form {form} is not for the activation {network.activation}; {', '.join(forms)} are")
+        start = _start(draft, paths or ("weights" if network.depth == 1 else "matrices"), smooth)
+        plans = [_PLANS[name](draft, start) for name in forms if form in (None, name)]
         best = max(plans, key=lambda plan: plan.rate)
         if not best.rate > 0:
             closest = min(plans, key=lambda plan: plan.short)
@@ -96,7 +116,7 @@ class _Plan:
     why: str = ""
 
 
-def _start(draft: Draft, paths: str) -> Start:
+def _start(draft: Draft, paths: str, smooth: bool) -> Start:
     residual: Bound = draft.derive("residual", "given_residual", weaken=_weaker)
     enclosure: Enclosure = draft.derive("kernel", "given_kernel", args={"precision": PRECISION}, weaken=_wider)
     matrix = draft.proved["kernel"].matrix
@@ -105,14 +125,23 @@ def _start(draft: Draft, paths: str) -> Start:
     args, witness, value = _factor(matrix, enclosure)
     draft.derive("sigma", "psd_bound", ("kernel",), {"eigenvalue": "min", **args}, witness, _rounded_eigenvalue)
 
+    if not smooth:
+        largest_eigenvalue(
+            draft, "norm", "inputs", "inputs_enclosure", {"side": narrow_side(draft.setting.problem.dataset)}
+        )
+
     def deviation(radius: float) -> LocalDeviation:
-        trial = Draft(draft.setting)
-        args = {"radius": short(radius), "paths": paths}
-        claim: LocalDeviation = trial.derive("deviation", "given_deviation", args=args, weaken=_rounded_deviation)
+        trial = Draft(draft.setting, [], dict(draft.proved))
+        args = {"radius": short(radius)}
+        claim: LocalDeviation = (
+            trial.derive("deviation", "given_deviation", (), {**args, "paths": paths}, weaken=_rounded_deviation)
+            if smooth
+            else trial.derive("deviation", "given_flips", ("norm",), args, weaken=_rounded_deviation)
+        )
         draft.setting.cache["deviation"] = trial
         return claim
 
-    return Start(value**0.5, float(residual.value), deviation)
+    return Start(value**0.5, float(residual.value), smooth, deviation)
 
 
 def _factor(matrix: Matrix, enclosure: Enclosure) -> tuple[dict[str, int | str], dict[str, Array], float]:
@@ -137,6 +166,8 @@ def _factor(matrix: Matrix, enclosure: Enclosure) -> tuple[dict[str, int | str],
 def _kantorovich(draft: Draft, start: Start) -> _Plan:
     eta = _eta(draft)
     radius = start.residual / start.sigma
+    if not start.smooth:
+        return _by_flips(draft, start, radius)
     for _ in range(STEPS):  # the radius that spends the residual, where the deviation is known that far
         ball = start.deviation(radius)
         slope, share = float(ball.slope), 1.0
@@ -167,6 +198,81 @@ def _kantorovich(draft: Draft, start: Start) -> _Plan:
         )
 
     return _Plan(rate, prove)
+
+
+def _by_flips(draft: Draft, start: Start, radius: float) -> _Plan:
+    """Kantorovich's form with the neurons that can flip counted: the deviation is an offset that grows with R."""
+    eta, needed = _eta(draft), inf
+    for _ in range(2 * STEPS):
+        ball = start.deviation(radius)
+        offset, norm = float(ball.offset), float(ball.norm)
+        keep = kept(FLOATS, eta, norm)
+        spent = (
+            descent_spending(FLOATS, keep, start.sigma, offset, 0.0, radius) if eta else (start.sigma - offset) * radius
+        )
+        if spent > start.residual * (1 + 1e-9):
+            break
+        needed = min(needed, start.residual / spent if spent > 0 else inf)
+        radius *= 1.05
+    else:
+        return _Plan(0.0, short=needed, why=f"ρ_0/Φ(R) is {needed:.4g} at best, not below 1 (Kantorovich, flips)")
+    x = shrinking(FLOATS, keep, eta, start.sigma, offset, 0.0, radius) if eta else 0.0
+    rate = (2 * x - x * x) / eta if eta else 2 * (start.sigma - offset) ** 2
+    found: Draft = draft.setting.cache["deviation"]
+
+    def prove() -> None:
+        _join(draft, found)
+        args = {"radius": decimal(ball.radius)}
+        uses = ("sigma", "residual", "deviation")
+        draft.derive("convergence", "instance_kantorovich", uses, args, weaken=round_convergence)
+
+    return _Plan(float(rate), prove)
+
+
+def _tube(draft: Draft, start: Start) -> _Plan:
+    if _eta(draft):
+        return _Plan(0.0, why="tubes are for gradient flow")
+    problem, weights = draft.setting.problem, draft.setting.problem.weights
+    kernel = draft.proved["kernel"]
+    if weights is None or kernel.matrix is None or not isinstance(kernel.claim, Enclosure):
+        raise RuntimeError("the enclosure holds no matrix")
+    h = kernel.matrix.floats(-kernel.claim.precision)
+    residual = np.array([float(r) for r in draft.setting.cache["evaluation"].residual])
+    solution = np.linalg.solve(h, residual)
+    omega = float(residual @ solution) ** 0.5 * (1 + 1e-6)
+    tau, needed = _best_tau(problem.dataset.inputs, weights, start.sigma, omega)
+    if not needed < 1:
+        return _Plan(0.0, short=needed, why=f"a preactivation may leave the tube by a factor {needed:.4g} (tube)")
+
+    def prove() -> None:
+        scale = max(0, 60 - int(np.frexp(np.abs(solution).max())[1]))
+        integers = [int(x) for x in np.rint(np.ldexp(solution, scale)).astype(np.int64)]
+        witness = {"solution": Array.from_integers(integers)}
+        draft.derive("path", "given_path", ("kernel", "sigma"), {"scale": scale}, witness, _weaker)
+        draft.derive("tube", "given_tube", (), {"tau": short(tau)}, weaken=_rounded_tube)
+        uses = ("sigma", "path", "tube", "norm")
+        draft.derive("convergence", "instance_tube", uses, weaken=round_convergence)
+
+    deviation = start.sigma * 0.5  # of the rate the proof will say; only compared with that of other forms
+    return _Plan(2 * (start.sigma - deviation) ** 2, prove)
+
+
+def _best_tau(inputs: NDArray[np.float64], weights: Weights, sigma: float, omega: float) -> tuple[float, float]:
+    """Return the half-width of the tube that leaves most room, and what it needs as a part of what it has."""
+    gram, norms = inputs @ inputs.T, np.linalg.norm(inputs, axis=1)
+    hidden, output = weights.layers
+    distances = np.abs(hidden @ inputs.T) / np.where(norms > 0, norms, 1)
+    top, size = float(np.abs(output).max()), len(hidden)
+    rise = float((np.linalg.norm(gram, axis=1) / np.where(norms > 0, norms, 1)).max()) * top
+    best = (0.0, inf)
+    for tau in np.geomspace(1e-5, 1.0, 120):
+        near = (distances <= tau) * np.abs(output).T
+        deviation = float(np.linalg.eigvalsh(np.abs(gram) * (near.T @ near) / size)[-1]) ** 0.5
+        if not sigma > 2 * deviation * (1 + 1e-6):
+            break
+        needed = rise * residual_integral(FLOATS, omega, sigma, deviation) / (tau * weights.width**0.5) * (1 + 1e-5)
+        best = min(best, (float(tau), float(needed)), key=lambda pair: pair[1])
+    return best
 
 
 def _distance(draft: Draft, start: Start) -> _Plan:
@@ -228,7 +334,11 @@ def _distance(draft: Draft, start: Start) -> _Plan:
     return _Plan(rate, prove)
 
 
-_PLANS: dict[str, Callable[[Draft, Start], _Plan]] = {"kantorovich": _kantorovich, "distance": _distance}
+_PLANS: dict[str, Callable[[Draft, Start], _Plan]] = {
+    "kantorovich": _kantorovich,
+    "distance": _distance,
+    "tube": _tube,
+}
 
 
 def _eta(draft: Draft) -> float:
@@ -291,7 +401,7 @@ def _largest_share(margin: Callable[[float], float]) -> float | None:
 
 
 def _up(value: Fraction) -> Fraction:
-    return round_decimal(value * (1 + SLACK), value * SLACK, up=True)
+    return value if value == 0 else round_decimal(value * (1 + SLACK), value * SLACK, up=True)
 
 
 def _weaker(claim: Bound) -> Claim:
@@ -307,7 +417,11 @@ def _rounded_eigenvalue(claim: EigenvalueBound) -> Claim:
 
 
 def _rounded_deviation(claim: LocalDeviation) -> Claim:
-    return replace(claim, slope=_up(claim.slope), norm=_up(claim.norm))
+    return replace(claim, offset=_up(claim.offset), slope=_up(claim.slope), norm=_up(claim.norm))
+
+
+def _rounded_tube(claim: TubeDeviation) -> Claim:
+    return replace(claim, deviation=_up(claim.deviation))
 
 
 def _rounded_point(claim: NearbyPoint) -> Claim:
