@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -272,7 +272,7 @@ def decay_rate(times: ArrayLike, values: ArrayLike, window: tuple[float, float])
 def rate(
     times: ArrayLike,
     losses: ArrayLike,
-    claimed: float,
+    claimed: ArrayLike,
     window: tuple[float, float],
     *,
     margin: float = 0.1,
@@ -283,16 +283,18 @@ def rate(
     Args:
         times: shape (T,) or (S, T).
         losses: shape (S, T).
-        claimed: the rate; for what the limit predicts, `decay_rate` of its loss in the same window (towards the end of
-            training that is ``2 λ_min``).
+        claimed: the rate, one for all seeds or one for each; for what the limit predicts, `decay_rate` of its loss in
+            the same window (towards the end of training that is ``2 λ_min``).
         window: where the rate is taken.
         margin: relative.
         level: of the interval.
     """
-    if not claimed > 0:
-        raise InputError(f"the rate claimed must be positive, not {claimed:g}")
-    estimate = student(decay_rate(times, losses, window) / claimed, level)
-    what = f"the loss decays at the rate {claimed:.4g} from t = {window[0]:.4g} to {window[1]:.4g} (ratio to it)"
+    rates = np.asarray(claimed, dtype=np.float64)
+    if not (rates > 0).all():
+        raise InputError(f"the rate claimed must be positive, not {float(rates.min()):g}")
+    estimate = student(decay_rate(times, losses, window) / rates, level)
+    mean = float(rates.mean())
+    what = f"the loss decays at the rate {mean:.4g} from t = {window[0]:.4g} to {window[1]:.4g} (ratio to it)"
     return equal(what, estimate, 1.0, margin)
 
 
@@ -434,11 +436,22 @@ def exponent(
         level: of the interval.
     """
     law = fit_power(widths, values, level)
-    finding = equal(f"{what} ∝ width^{claimed:.4g}", law.exponent, claimed, margin)
-    bend = law.bend
+    return _unless_bent(equal(f"{what} ∝ width^{claimed:.4g}", law.exponent, claimed, margin), law.bend, margin)
+
+
+def exponent_at_most(
+    what: str, widths: ArrayLike, values: ArrayLike, claimed: float, *, margin: float = 0.1, level: float = LEVEL
+) -> Finding:
+    """Judge whether a quantity shrinks at least as fast as ``width^claimed``, to within the margin; see `exponent`."""
+    law = fit_power(widths, values, level)
+    finding = at_most(f"{what} = O(width^{claimed:.4g})", law.exponent, claimed + margin)
+    return _unless_bent(finding, law.bend, margin)
+
+
+def _unless_bent(finding: Finding, bend: Estimate, margin: float) -> Finding:
     if finding.verdict != UNDECIDED and (bend.lower > 2 * margin or bend.upper < -2 * margin):
         reason = f"no power law at these widths: the exponent changes by {bend} from the smallest to the largest"
-        return Finding(finding.claim, claimed, UNDECIDED, law.exponent, f"{reason}; {finding.reason}")
+        return replace(finding, verdict=UNDECIDED, reason=f"{reason}; {finding.reason}")
     return finding
 
 

@@ -21,6 +21,7 @@ from ntkproof.simulate.statistics import (
     component_rates,
     decay_rate,
     exponent,
+    exponent_at_most,
     fit_power,
     happens,
     loss_bound,
@@ -236,6 +237,10 @@ def test_exponents() -> None:
     assert verdicts(judge(scaling(-0.5), -1.0)) == {"contradicted": 100}
     assert verdicts(judge(scaling(-0.5), -0.5, seeds=4)) == {"undecided": 100}
     assert verdicts(judge(scaling(-0.5, noise=3.0), -0.5))["supported"] < 5
+    fast = judge(scaling(-1.0), -0.5)
+    assert verdicts(lambda rng: exponent_at_most("x", WIDTHS, scaling(-1.0)(rng, 20), -0.5)) == {"supported": 100}
+    assert verdicts(lambda rng: exponent_at_most("x", WIDTHS, scaling(-0.2)(rng, 20), -0.5)) == {"contradicted": 100}
+    assert verdicts(fast) == {"contradicted": 100}
     bent = judge(scaling(-0.9, bend=0.15), -0.5)(np.random.default_rng(0))
     assert bent.verdict == "undecided"
     assert "no power law at these widths" in bent.reason
