@@ -122,8 +122,10 @@ def _start(draft: Draft, paths: str, smooth: bool) -> Start:
     matrix = draft.proved["kernel"].matrix
     if matrix is None:
         raise RuntimeError("the enclosure holds no matrix")
-    args, witness, value = _factor(matrix, enclosure)
-    draft.derive("sigma", "psd_bound", ("kernel",), {"eigenvalue": "min", **args}, witness, _rounded_eigenvalue)
+    args, witness = _factor(matrix, enclosure)
+    sigma: EigenvalueBound = draft.derive(
+        "sigma", "psd_bound", ("kernel",), {"eigenvalue": "min", **args}, witness, _rounded_eigenvalue
+    )
 
     if not smooth:
         largest_eigenvalue(
@@ -141,14 +143,14 @@ def _start(draft: Draft, paths: str, smooth: bool) -> Start:
         draft.setting.cache["deviation"] = trial
         return claim
 
-    return Start(value**0.5, float(residual.value), smooth, deviation)
+    return Start(float(sigma.value) ** 0.5 * (1 - 1e-12), float(residual.value), smooth, deviation)
 
 
-def _factor(matrix: Matrix, enclosure: Enclosure) -> tuple[dict[str, int | str], dict[str, Array], float]:
-    """Return arguments and witness of a lower bound on ``λ_min``, and the bound."""
+def _factor(matrix: Matrix, enclosure: Enclosure) -> tuple[dict[str, int | str], dict[str, Array]]:
+    """Return arguments and witness of a lower bound on ``λ_min``."""
     floats = matrix.floats(-enclosure.precision)
-    least = float(np.linalg.eigvalsh(floats)[0]) - float(Fraction(enclosure.radius, 2**enclosure.precision))
-    if not least > 0:
+    least = float(np.linalg.eigvalsh(floats)[0])
+    if not least > float(Fraction(enclosure.radius, 2**enclosure.precision)):
         raise InputError("the Jacobian at these weights is not shown to have full rank")
     value = Fraction(least) * (1 - GAP)
     shift = round_decimal(value, value * GAP / 10, up=False)
@@ -157,7 +159,7 @@ def _factor(matrix: Matrix, enclosure: Enclosure) -> tuple[dict[str, int | str],
     packed = factor.cholesky_floats(floats - float(shift) * np.eye(len(floats)), scale)
     if packed is None:
         raise InputError("the Jacobian at these weights is not shown to have full rank")
-    return {"shift": decimal(shift), "scale": scale}, {"factor": packed}, float(shift) * (1 - 2e-7)
+    return {"shift": decimal(shift), "scale": scale}, {"factor": packed}
 
 
 # The two forms --------------------------------------------------------------------------------------------------
@@ -377,7 +379,7 @@ def _nearby(draft: Draft, trial: Draft, ball: LocalDeviation) -> NearbyPoint:
     _, integers, scale = best
     _, at = nearby(setting, integers, scale)
     matrix, radius = gram(setting.arithmetic, at, PRECISION)
-    args, witness, _ = _factor(matrix, Enclosure("initial_kernel", PRECISION, radius))
+    args, witness = _factor(matrix, Enclosure("initial_kernel", PRECISION, radius))
     args |= {"precision": PRECISION, "coefficient_scale": scale}
     witness["coefficients"] = Array.from_integers(integers)
     claim: NearbyPoint = trial.derive("point", "nearby_point", (), args, witness, _rounded_point)
