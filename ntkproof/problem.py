@@ -400,10 +400,10 @@ class Weights:
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 of the numbers as little-endian float64, layer by layer, then the biases."""
+        """SHA-256 of ``mirrored`` if they are, then shape and little-endian float64 of each layer, then each bias."""
         digest = hashlib.sha256(b"mirrored" if self.mirrored else b"")
         for array in (*self.layers, *self.biases):
-            digest.update(array.astype("<f8").tobytes())
+            digest.update(str(array.shape).encode() + array.astype("<f8").tobytes())
         return digest.hexdigest()
 
 

@@ -62,7 +62,10 @@ def _given_deviation(setting: Setting, step: Inputs) -> Derived:
     at, key = evaluation(setting), f"profile-{matrices}"
     if key not in setting.cache:
         evaluator = Evaluator(setting.arithmetic, setting.problem, given(setting), setting.tick)
-        setting.cache[key] = profile(evaluator, at, matrices)
+        try:
+            setting.cache[key] = profile(evaluator, at, matrices)
+        except OverflowError as error:
+            raise Rejection("no-enclosure", f"the network's numbers are too large: {error}") from None
     found = setting.cache[key]
     slope = upper(lambda numbers, r: lipschitz(numbers, found.within(numbers), r), radius)
     return Derived(LocalDeviation(radius, Fraction(0), slope, "yes", found.jacobian + slope * radius))

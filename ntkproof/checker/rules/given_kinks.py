@@ -70,11 +70,14 @@ def _largest_output_weight(setting: Setting) -> Fraction:
 
 def _neurons(evaluator: Evaluator) -> Iterator[tuple[NDArray[Any], int, NDArray[np.int64]]]:
     """Yield ``|z|`` (n rows), its error and ``a_r²`` rounded up, block by block of one half if mirrored."""
-    for z, error, a in evaluator.hyperplanes():
-        squares = np.array([ceil(Fraction(x) ** 2 * 2**WEIGHT) for x in a.tolist()], object)
-        if int(squares.max()) * len(squares) >= 2**62:
-            raise Rejection("no-enclosure", "the output weights are too large")
-        yield np.abs(z), error, squares.astype(np.int64)
+    try:
+        for z, error, a in evaluator.hyperplanes():
+            squares = np.array([ceil(Fraction(x) ** 2 * 2**WEIGHT) for x in a.tolist()], object)
+            if int(squares.max()) * len(squares) >= 2**62:
+                raise OverflowError("an output weight is too large")
+            yield np.abs(z), error, squares.astype(np.int64)
+    except OverflowError as error:
+        raise Rejection("no-enclosure", f"the network's numbers are too large: {error}") from None
 
 
 def _given_tube(setting: Setting, step: Inputs) -> Derived:
