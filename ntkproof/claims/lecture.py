@@ -11,10 +11,9 @@ import sympy as sp
 from ntkproof.checker import check
 from ntkproof.claims.claim import CERTIFIED, REFUTED, STATISTICAL, SUPPORTED, Document, Evidence, Registry
 from ntkproof.claims.experiments import kernel_movement_exponent
-from ntkproof.claims.methods import evaluate, identity, inequality, show, sign
+from ntkproof.claims.methods import identity, inequality, linear_flow, show
 from ntkproof.claims.models import (
     G,
-    H,
     K,
     W,
     alpha,
@@ -93,29 +92,14 @@ lecture.add(
 
 # The solution of the linear equation ----------------------------------------------------------------------------
 
-lam_1, lam_2, phase = sp.symbols("λ_1 λ_2 φ", positive=True)
-time_exponent = -t / m
-
-
-@lecture.claim(
+lecture.add(
     "solution",
     place="eqs. (3), (4)",
     says="With a constant kernel f − y = exp(c K) (f(θ(0)) − y), c = −t/m.",
-    formula=time_exponent,
+    formula=-t / m,
+    test=lambda formula: linear_flow(formula, t, 1 / m),
     assumes="K symmetric and constant (Theorem 1)",
 )
-def _solution(formula: Any) -> Evidence:
-    turn = sp.Matrix([[sp.cos(phase), -sp.sin(phase)], [sp.sin(phase), sp.cos(phase)]])
-    kernel = turn * sp.diag(lam_1, lam_2) * turn.T
-    flow = turn * sp.diag(sp.exp(formula * lam_1), sp.exp(formula * lam_2)) * turn.T
-    start = sp.simplify(flow.subs(t, 0) - sp.eye(2))
-    off = [sp.simplify(entry) for entry in flow.diff(t) + kernel * flow / m]
-    if start.is_zero_matrix and not any(off):
-        return Evidence(True, "exp(cK) is I at t = 0 and solves X' = −KX/m for every symmetric 2×2 K")
-    point = {t: 1, m: 2, lam_1: 1, lam_2: 3, phase: 1}
-    nonzero = any(sign(sp.sympify(entry).subs(point)) in (1, -1) for entry in [*start, *off])
-    return Evidence(False if nonzero else None, "exp(cK) does not solve X' = −KX/m, X(0) = I")
-
 
 # Other losses ---------------------------------------------------------------------------------------------------
 
@@ -450,5 +434,3 @@ def _derivative_order(formula: Any) -> Evidence:
             return Evidence(None, "E T² is not n^-2 times that of one neuron")
     holds = bool(2 * formula >= -2)
     return Evidence(holds, "E T² = n^-2 E(W c_1 + W³ c_2)², exactly: T has the order n^-1 and no smaller one")
-
-

@@ -45,6 +45,8 @@ def evaluate(node: Any, meaning: Meaning) -> Any:
         )
     if not node.args:
         return node
+    if isinstance(node, sp.ZeroMatrix):
+        return sp.zeros(*node.shape)
     if isinstance(node, sp.core.function.AppliedUndef) and type(node).__name__ in meaning:
         return meaning[type(node).__name__](*(evaluate(argument, meaning) for argument in node.args))
     arguments = [evaluate(argument, meaning) for argument in node.args]
@@ -135,7 +137,7 @@ def grid(symbols: Iterable[Any]) -> Iterator[dict[Any, Any]]:
 
     def allowed(symbol: Any) -> list[Any]:
         values = integers if symbol.is_integer else steps
-        return [v for v in values if not (symbol.is_nonnegative and v < 0 or symbol.is_nonpositive and v > 0)]
+        return [v for v in values if not ((symbol.is_nonnegative and v < 0) or (symbol.is_nonpositive and v > 0))]
 
     columns = [allowed(symbol) for symbol in symbols]
     # first points whose coordinates differ, then all combinations
@@ -175,8 +177,8 @@ def identity(formula: Any, meaning: Meaning, about: str = "") -> Evidence:
 
 def _atoms(expression: Any) -> dict[Any, Any]:
     """Return the free symbols, and a symbol for each value of an unknown function that they are the arguments of."""
-    functions = [f for f in expression.atoms(sp.Function) if f.func not in _FUNCTIONS and f.func not in (sp.Max, sp.Min)]
-    taken = {f: sp.Symbol(show(f), real=True) for f in functions}
+    known = {*_FUNCTIONS, sp.Max, sp.Min}
+    taken = {f: sp.Symbol(show(f), real=True) for f in expression.atoms(sp.Function) if f.func not in known}
     return {**taken, **{symbol: symbol for symbol in expression.free_symbols}}
 
 
@@ -193,11 +195,13 @@ def inequality(formula: Any, meaning: Meaning, about: str = "") -> Evidence:
     """
     large, small = (formula.lhs, formula.rhs) if isinstance(formula, sp.Ge | sp.Gt) else (formula.rhs, formula.lhs)
     strict = isinstance(formula, sp.Gt | sp.Lt)
-    difference = sp.simplify(scalar(evaluate(large, meaning)) - scalar(evaluate(small, meaning)))
-    for form in (difference, sp.factor(difference), sp.expand(difference)):
+    difference = scalar(evaluate(large, meaning)) - scalar(evaluate(small, meaning))
+    for rewrite in (sp.expand, sp.factor, sp.simplify):
+        form = difference = rewrite(difference)
         if form.is_positive or (form.is_nonnegative and not strict):
-            return Evidence(True, f"the difference is {_short(form)} {'>' if strict else '≥'} 0{about and ': ' + about}")
-    for point in grid(difference.free_symbols):
+            relation = ">" if strict else "≥"
+            return Evidence(True, f"the difference is {_short(form)} {relation} 0{about and ': ' + about}")
+    for point in islice(grid(difference.free_symbols), 1000):
         value = sign(difference.subs(point))
         if value == -1 or (value == 0 and strict):
             return Evidence(False, f"it fails at {_where(point)}")
@@ -217,20 +221,38 @@ def _short(expression: Any) -> str:
     return text if len(text) <= 60 else f"a sum of {len(sp.Add.make_args(sp.expand(expression)))} terms"
 
 
+def linear_flow(exponent: Any, time: Any, rate: Any = 1) -> Evidence:
+    """Establish that ``X = exp(exponent · M)`` solves ``X' = −rate · M X``, ``X(0) = I``, for symmetric 2×2 M."""
+    first, second, phase = sp.symbols("λ_1 λ_2 φ", positive=True)
+    turn = sp.Matrix([[sp.cos(phase), -sp.sin(phase)], [sp.sin(phase), sp.cos(phase)]])
+    matrix = turn * sp.diag(first, second) * turn.T
+    flow = turn * sp.diag(sp.exp(exponent * first), sp.exp(exponent * second)) * turn.T
+    defects = [*(flow.subs(time, 0) - sp.eye(2)), *(flow.diff(time) + rate * matrix * flow)]
+    if all(sp.simplify(defect) == 0 for defect in defects):
+        return Evidence(True, "the exponential is I at time 0 and solves the equation, for every symmetric 2×2 matrix")
+    point = {symbol: sp.Rational(k + 2, 3) for k, symbol in enumerate(sorted({*flow.free_symbols, time}, key=str))}
+    wrong = any(sign(defect.subs(point)) in (1, -1) for defect in defects)
+    return Evidence(False if wrong else None, "the exponential does not solve the equation")
+
+
 # Statistics -----------------------------------------------------------------------------------------------------
 
 
-def tail(successes: int, trials: int, probability: Fraction) -> Fraction:
-    """Return ``P(Bin(trials, probability) ≥ successes)`` exactly: the Clopper–Pearson p-value against a smaller p."""
-    q = 1 - probability
-    return sum(
-        (comb(trials, k) * probability**k * q ** (trials - k) for k in range(successes, trials + 1)), Fraction(0)
-    )
+def tail(successes: int, trials: int, probability: Fraction) -> flint.arb:
+    """Enclose ``P(Bin(trials, probability) ≥ successes)``: the Clopper–Pearson p-value."""
+    p = flint.arb(flint.fmpq(probability.numerator, probability.denominator))
+    term = flint.arb(comb(trials, successes)) * p**successes * (1 - p) ** (trials - successes)
+    total = term
+    for k in range(successes, trials):
+        term = term * (trials - k) / (k + 1) * p / (1 - p)
+        total += term
+    return total
 
 
 def at_least(successes: int, trials: int, probability: Fraction, level: Fraction = Fraction(1, 1000)) -> bool:
-    """Whether the Clopper–Pearson lower confidence limit exceeds ``probability``."""
-    return tail(successes, trials, probability) < level
+    """Whether the Clopper–Pearson lower confidence limit exceeds ``probability`` (which is below 1)."""
+    with flint.ctx.workprec(BITS):
+        return bool(tail(successes, trials, probability) < flint.arb(flint.fmpq(level.numerator, level.denominator)))
 
 
 # Showing --------------------------------------------------------------------------------------------------------
@@ -253,6 +275,9 @@ class _Printer(sp.printing.str.StrPrinter):  # type: ignore[misc]
         indices = "".join(self._print(limit[0]) for limit in node.limits)
         return f"Σ_{indices}({self._print(node.function)})"
 
+    def _print_Infinity(self, node: Any) -> str:
+        return "∞"
+
     def _print_And(self, node: Any) -> str:
         return " and ".join(self._print(part) for part in node.args)
 
@@ -260,3 +285,20 @@ class _Printer(sp.printing.str.StrPrinter):  # type: ignore[misc]
 def show(formula: Any) -> str:
     """Return a formula as one line of text."""
     return str(_Printer().doprint(formula))
+
+
+class Symbols:
+    """The number context of SymPy expressions: the checker's bounds read as formulas."""
+
+    pi = sp.pi
+    sqrt = staticmethod(sp.sqrt)
+    exp = staticmethod(sp.exp)
+    log = staticmethod(sp.log)
+
+    @staticmethod
+    def rational(value: Fraction | int) -> Any:
+        """Return an exact rational."""
+        return sp.Rational(Fraction(value).numerator, Fraction(value).denominator)
+
+
+SYMBOLS: Any = Symbols()

@@ -39,7 +39,7 @@ def equation(left: Any, right: Any) -> Any:
 
 # The vocabulary of the formulas ---------------------------------------------------------------------------------
 
-# indices: samples α, β, γ, s (summed over) and neurons i; n neurons, m samples (in a lecture: n and m; elsewhere the other way round)
+# indices: samples α, β, γ, s and neurons i; n neurons, m samples (Bowman has it the other way round)
 alpha, beta, gamma, i, s = sp.symbols("α β γ i s", integer=True, positive=True)
 n, m = sp.symbols("n m", integer=True, positive=True)
 # G[α,β] = x^α·x^β, h[i,α] = w_i·x^α, W[i] output weights, f network, y labels, K tangent kernel
