@@ -8,6 +8,7 @@ Trusted.  Everything is in fixed point: activations in units of ``2^-FORWARD``, 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, frexp
@@ -88,6 +89,15 @@ def root(square: Fraction) -> Fraction:
     return upper(lambda numbers, x: numbers.sqrt(x), square)
 
 
+@contextmanager
+def fitting() -> Iterator[None]:
+    """Reject, ``no-enclosure``, numbers that do not fit the fixed point."""
+    try:
+        yield
+    except OverflowError as error:
+        raise Rejection("no-enclosure", f"the network's numbers are too large: {error}") from None
+
+
 class Evaluator:
     """Evaluates a network, layer by layer, in blocks of hidden neurons if it has one hidden layer.
 
@@ -134,12 +144,13 @@ class Evaluator:
         return z, 1 + _product_error(inputs, error, layer, 1, FORWARD)
 
     def hyperplanes(self) -> Iterator[tuple[Ints, int, NDArray[np.float64]]]:
-        """Yield, block by block of a network with one hidden layer, ``W¹x_i``, its error, and the output weights."""
-        inputs = self.numbers.quantise(self.dataset.inputs, Fraction(1), FORWARD)
-        for block in self.blocks():
-            layer = self.numbers.quantise(block.layers[0], root(self.scale(1)), FORWARD)
-            bias = block.biases[0] if block.biases else None
-            yield *self.preactivations(inputs, 1, layer, bias), block.layers[1][0]
+        """Yield, block by block, ``z^1`` of every sample, its error, and the first row of ``W²``."""
+        with fitting():
+            inputs = self.numbers.quantise(self.dataset.inputs, Fraction(1), FORWARD)
+            for block in self.blocks():
+                layer = self.numbers.quantise(block.layers[0], root(self.scale(1)), FORWARD)
+                bias = block.biases[0] if block.biases else None
+                yield *self.preactivations(inputs, 1, layer, bias), block.layers[1][0]
 
     def blocks(self) -> Iterator[Weights]:
         """Yield the weights in blocks of hidden neurons (the output bias with each); all of them if it is deep."""
@@ -154,14 +165,9 @@ class Evaluator:
             yield Weights((hidden[part], output[:, part]), biases)
             self.tick(min(first + BLOCK, len(hidden)), len(hidden))
 
+    @fitting()
     def run(self) -> Evaluation:
         """Return the outputs and the trained layers."""
-        try:
-            return self._run()
-        except OverflowError as error:
-            raise Rejection("no-enclosure", f"the network's numbers are too large: {error}") from None
-
-    def _run(self) -> Evaluation:
         n, depth = self.dataset.n, self.network.depth
         trained = {"hidden": (1,), "both": (1, 2)}.get(self.network.train, tuple(range(1, depth + 2)))
         sums = {k: _Sums(self.numbers.grams(n), self.numbers.grams(n)) for k in trained}
@@ -362,9 +368,10 @@ class Rounded:
 
     def longest_row(self, numbers: Fixed) -> Fraction:
         """Return at least the norm of its longest row."""
-        squares = _row_sum(numbers.times(self.values, self.values, FORWARD)) + self.values.shape[1]
-        error = self.error * root(Fraction(self.values.shape[1]))
-        return root(Fraction(squares, 2**FORWARD)) + Fraction(error, 2**FORWARD)
+        count = self.values.shape[1]
+        shift = max(0, 2 * _peak(self.values).bit_length() - NORM_BITS)
+        squares = _row_sum(numbers.times(self.values, self.values, shift)) + count
+        return Fraction(root(Fraction(squares << shift)) + self.error * root(Fraction(count)), 2**FORWARD)
 
 
 def _product_error(a: Ints, a_error: int, b: Ints, b_error: int, shift: int) -> int:
@@ -438,6 +445,7 @@ def jacobian_error(layer: Layer) -> Fraction:
 # A point nearby --------------------------------------------------------------------------------------------------
 
 
+@np.errstate(all="ignore")  # what is too large is refused
 def moved(evaluator: Evaluator, coefficients: list[Fraction]) -> Weights:
     """Return weights near ``θ_0 + J_0ᵀc``, in rounded float64: whatever they are, they are a point.
 
@@ -487,6 +495,7 @@ def _both_halves(
     ]
 
 
+@np.errstate(all="ignore")
 def distance(weights: Weights, point: Weights) -> Fraction:
     """Return at least the distance of two lists of weights, the second written out in full."""
     layers, biases = list(weights.layers), list(weights.biases)

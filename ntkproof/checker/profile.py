@@ -24,6 +24,7 @@ from ntkproof.checker.evaluation import (
     Factors,
     Norms,
     Rounded,
+    fitting,
     gram_array,
     norm_squared,
     root,
@@ -34,6 +35,7 @@ from ntkproof.checker.rules.local_deviation import Profile
 UNIT = 36  # Gram matrices are rounded to multiples of 2^-UNIT before their norms are bounded
 
 
+@fitting()
 def profile(evaluator: Evaluator, evaluation: Evaluation, matrices: bool) -> Profile:
     """Return the `Profile` of the weights of an evaluator.
 
@@ -44,7 +46,7 @@ def profile(evaluator: Evaluator, evaluation: Evaluation, matrices: bool) -> Pro
             norms of the weights.
 
     Raises:
-        Rejection: the activation is not smooth enough.
+        Rejection: ``hypothesis``, ``no-enclosure``: the activation is not smooth enough, or the numbers are too large.
     """
     if not evaluator.smooth:
         raise Rejection("hypothesis", "the activation is not C², so its Jacobian is not Lipschitz")
