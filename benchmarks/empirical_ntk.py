@@ -1,9 +1,9 @@
 """The empirical NTK against ``neural_tangents.empirical_ntk_fn`` in all its implementations, in one run.
 
 Both compute ``H = J Jᵀ`` over all weights of the same network, weights and inputs in float64 on the CPU, and must
-agree to 1e-10 of the norm.  Ours runs as it does in the tool; theirs is compiled by ``jax.jit`` before the clock starts,
-is told that samples are independent (``vmap_axes=0``, their advice) and is waited for.  Pass ``--threads 2`` to give
-both two threads; the process is bound to as many cores.
+agree to 1e-10 of the norm.  Ours runs as it does in the tool; theirs is compiled by ``jax.jit`` before the clock
+starts, is told that samples are independent (``vmap_axes=0``, their advice) and is waited for.  Pass ``--threads 2``
+to give both two threads; the process is bound to as many cores.
 
 Needs ``pip install neural-tangents 'jax==0.4.30' 'jaxlib==0.4.30' 'tf2jax==0.3.6'``: neural-tangents 0.6.5 does not
 import with the jax that it installs.  Run: ``python benchmarks/empirical_ntk.py >> benchmarks/results.md``.
@@ -107,10 +107,9 @@ def main() -> None:
 
     print(f"\n# Empirical NTK, {options.threads} thread{'s' * (options.threads > 1)}\n")
     print(f"Printed by `python benchmarks/empirical_ntk.py --threads {options.threads}`: milliseconds, the best of")
-    print(
-        f"{options.rounds} rounds (two of what is thirty times slower); ratio: the best of neural-tangents over ours.  NumPy {np.__version__}, jax"
-    )
-    print(f"{jax.__version__}, neural-tangents {nt.__version__}, Python {platform.python_version()};", end=" ")
+    print(f"{options.rounds} rounds (two of what is thirty times slower); ratio: the best of neural-tangents over")
+    print(f"ours.  NumPy {np.__version__}, jax {jax.__version__}, neural-tangents {nt.__version__},", end=" ")
+    print(f"Python {platform.python_version()};", end=" ")
     print("load average " + " ".join(f"{x:.1f}" for x in os.getloadavg()) + ".\n")
     print("| network | n x d | ours | jacobian | vector products | structured | auto | ratio | agree to |")
     print("|---|---|---|---|---|---|---|---|---|")

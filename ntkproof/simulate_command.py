@@ -17,6 +17,7 @@ from ntkproof.simulate import certificates
 from ntkproof.simulate.networks import PARAMETRISATIONS
 from ntkproof.simulate.plots import write_figures
 from ntkproof.simulate.runs import Experiment, Results, simulate
+from ntkproof.simulate.verdicts import assess
 
 _OF_THE_PROBLEM = (
     *("activation", "depth", "train", "bias", "weight_std", "input_scale", "init", "parametrisation", "step_size"),
@@ -70,7 +71,7 @@ def command(
     if plot:
         write_figures(None, output)
     if certificate is None:
-        experiment, tested = _experiment(options), None
+        experiment = _experiment(options)
     else:
         _refuse(context, options)
         read, claim = certificates.open_certificate(certificate)
@@ -84,9 +85,10 @@ def command(
     summary |= {"seeds": [first, first + count - 1], "widths": [_row(results.at(int(m))) for m in set(results.width)]}
     summary["widths"].sort(key=lambda row: row["width"])
     if certificate is not None:
-        tested = certificates.compare(claim, results)
-        verdict = check(certificate).verdict
-        summary["certificate"] = {"file": str(certificate), "check": verdict, **certificates.fields(claim, tested)}
+        found = certificates.fields(claim, results, certificates.compare(claim, results))
+        summary["certificate"] = {"file": str(certificate), "check": check(certificate).verdict, **found}
+    elif experiment.parametrisation == "ntk":
+        summary["findings"] = _findings(results)
     write_files({output / "summary.json": (json.dumps(_finite(summary), indent=1, ensure_ascii=False) + "\n").encode()})
     figures = write_figures(results, output) if plot else []
     if as_json:
@@ -184,6 +186,14 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
+def _findings(results: Results) -> list[dict[str, Any]]:
+    """Return the verdicts on what infinite width predicts; none if the linear prediction cannot be formed."""
+    try:
+        return [certificates.finding_fields(finding) for finding in assess(results)]
+    except InputError:
+        return []
+
+
 _COLUMNS = {
     "width": "width",
     "trainings": "seeds",
@@ -210,11 +220,12 @@ def _lines(summary: dict[str, Any], output: Path) -> list[str]:
     blown = sum(row["blew_up"] for row in summary["widths"])
     if blown:
         lines.append(f"{blown} trainings blew up; a smaller --step-size may help")
-    tested = summary.get("certificate")
-    if tested:
+    lines += [f"{each['verdict']}: {each['claim']}: {each['reason']}" for each in summary.get("findings", [])]
+    if "certificate" in summary:
+        tested = summary["certificate"]
         worst = ", ".join(f"{part} {share:.3g}" for part, share in tested["worst"].items())
         lines.append(f"{tested['file']} ({tested['check']}): {tested['verdict']}: {tested['reason']}")
-        lines.append(f"  largest shares of what is claimed: {worst}")
+        lines.append(f"largest shares of what is claimed: {worst}")
     return lines
 
 

@@ -7,48 +7,23 @@ probability allows show that a theorem, its proof or its checker is wrong.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import mpmath
 import numpy as np
 from numpy.typing import NDArray
 
 from ntkproof.certificate import Certificate, Malformed, read
 from ntkproof.checker.claims import Convergence, Rejection, parse_claim, to_fields
-from ntkproof.problem import MAX_WEIGHTS, InputError, Problem
+from ntkproof.problem import MAX_WEIGHTS, InputError, Problem, decimal
 from ntkproof.simulate.runs import Experiment, Results
+from ntkproof.simulate.statistics import Finding, happens
 
 Floats = NDArray[np.float64]
 
-CONFIDENCE = 0.99
 PARTS = ("loss", "radius", "kernel_deviation")
 _ROUNDING = 1e-9  # of a ratio; beside the error that the integrator reports
 _FLOOR = 1e-13  # of an output, relative to the targets: float64 knows residuals no better
-
-
-@dataclass(frozen=True)
-class Tested:
-    """What trainings say about a convergence claim.
-
-    Args:
-        trainings: how many.
-        violations: how many left one of the bounds, by more than their numerical error.
-        worst: by part of the claim (`PARTS`) the largest measured share of what is claimed, over trainings and times.
-        lower, upper: exact bounds (Clopper and Pearson 1934) on the probability of a violation, each with 99 %
-            confidence; 0 and 1 where they say nothing.
-        verdict: ``supported``, ``contradicted`` or ``undecided``.
-        reason: why, in one line.
-    """
-
-    trainings: int
-    violations: int
-    worst: dict[str, float]
-    lower: float
-    upper: float
-    verdict: str
-    reason: str
 
 
 def open_certificate(path: Path) -> tuple[Certificate, Convergence]:
@@ -118,57 +93,22 @@ def _share(values: Floats, bound: float) -> Floats:
     return values / bound if bound > 0 else np.where(values > 0, math.inf, 0.0)
 
 
-def compare(claim: Convergence, results: Results) -> Tested:
-    """Compare a convergence claim with trainings of the networks it is about.
+def compare(claim: Convergence, results: Results) -> Finding:
+    """Judge a convergence claim from trainings of the networks it is about, by the exact binomial bound.
 
-    The verdict is ``contradicted`` if the probability of a violation exceeds the claimed failure probability with 99 %
-    confidence, ``supported`` if it is below with 99 % confidence, ``undecided`` otherwise.  A claim that nothing may
-    fail is contradicted by one violation, and supported by trainings without.
+    A claim that nothing may fail is contradicted by one training that leaves the bounds, and supported by none.
     """
-    by_part = shares(claim, results)
-    violated = np.max(list(by_part.values()), axis=0) > 1 + _ROUNDING
-    n, k, failure = len(violated), int(violated.sum()), float(claim.failure)
-    lower, upper = binomial_bounds(k, n)
-    if (k > 0 and failure == 0) or lower > failure:
-        verdict, relation = "contradicted", "more than"
-    elif failure == 0 or upper <= failure:
-        verdict, relation = "supported", "within"
-    else:
-        verdict, relation = "undecided", "not yet known to be within"
-    known = (
-        f"a violation has probability {lower:.3g} to {upper:.3g} (99 % each)" if failure else "no violation is claimed"
-    )
-    reason = f"{k} of {n} trainings leave the bounds: {known}, {relation} the claimed {failure:g}"
-    if verdict == "undecided" and k == 0:
-        reason += f"; {math.ceil(math.log(1 - CONFIDENCE) / math.log1p(-failure))} without a violation would decide"
-    worst = {part: float(values.max()) for part, values in by_part.items()}
-    return Tested(n, k, worst, lower, upper, verdict, reason)
+    held = np.max(list(shares(claim, results).values()), axis=0) <= 1 + _ROUNDING
+    what = f"rate {decimal(claim.rate)}, radius {decimal(claim.radius)}, deviation {decimal(claim.kernel_deviation)}"
+    return happens(f"{what} at all times", held, 1 - float(claim.failure))
 
 
-def binomial_bounds(successes: int, trials: int) -> tuple[float, float]:
-    """Return exact lower and upper bounds on a probability, each with confidence `CONFIDENCE`."""
-
-    def tail(k: int, p: Any) -> Any:
-        """Return ``P(Bin(trials, p) ≥ k)``."""
-        return mpmath.betainc(k, trials - k + 1, 0, p, regularized=True)
-
-    level = 1 - CONFIDENCE
-    lower = 0.0 if successes == 0 else _solve(lambda p: tail(successes, p) - level)
-    upper = 1.0 if successes == trials else _solve(lambda p: tail(successes + 1, p) - (1 - level))
-    return lower, upper
+def fields(claim: Convergence, results: Results, finding: Finding) -> dict[str, Any]:
+    """Return a claim and what was found about it, as JSON; ``worst`` are the largest `shares`."""
+    worst = {part: float(values.max()) for part, values in shares(claim, results).items()}
+    return {"conclusion": to_fields(claim), "worst": worst, **finding_fields(finding)}
 
 
-def _solve(increasing: Any) -> float:
-    low, high = 0.0, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        if increasing(middle) > 0:
-            high = middle
-        else:
-            low = middle
-    return (low + high) / 2
-
-
-def fields(claim: Convergence, tested: Tested) -> dict[str, Any]:
-    """Return a claim and what was found about it, as JSON."""
-    return {"claim": to_fields(claim), **vars(tested)}
+def finding_fields(finding: Finding) -> dict[str, Any]:
+    """Return a finding as JSON."""
+    return {**vars(finding), "estimate": vars(finding.estimate)}
