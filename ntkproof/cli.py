@@ -34,7 +34,7 @@ from ntkproof.theorems import THEOREMS
 from ntkproof.theorems.certify import certify_convergence
 from ntkproof.theorems.checkpoint import certify_run
 from ntkproof.theorems.conditions import conditions
-from ntkproof.theorems.instance import FORMS, certify_instance
+from ntkproof.theorems.instance import FORMS, certify_instance, certify_quantities
 from ntkproof.theorems.operator_norms import STATEMENTS as IN_BALL
 from ntkproof.theorems.operator_norms import certify_in_ball
 from ntkproof.theorems.other_losses import LOSSES
@@ -201,7 +201,10 @@ def reached_gap(conclusion: Mapping[str, Any]) -> Fraction | None:
 @data_options
 @network_options
 @click.option(
-    "--statement", type=click.Choice((*STATEMENTS, "convergence", *IN_BALL)), default="lambda-min", show_default=True
+    "--statement",
+    type=click.Choice((*STATEMENTS, "convergence", *IN_BALL, "quantities")),
+    default="lambda-min",
+    show_default=True,
 )
 @click.option("--theorem", help=f"For convergence: {', '.join(THEOREMS)} [default: smooth or relu].")
 @training_options
@@ -238,15 +241,18 @@ def certify_command(
     given = weights or run
     if given is not None:
         only_given(statement, theorem, loss, training, both=weights is not None and run is not None)
-    elif form is not None or parametrisation is not None:
-        raise InputError("--form and --parametrisation go with --weights or --run")
+    elif form is not None or parametrisation is not None or statement == "quantities":
+        raise InputError("--form, --parametrisation and --statement quantities go with --weights")
     dataset, network = read_data(options), read_network(options)
     with progress("evaluating" if given else "enclosing", not as_json) as tick:
         if weights is not None:
             start, note = given_weights(weights, network, parametrisation, training["step_size"])
             if note:
                 click.echo(note, err=True)
-            certificate = certify_instance(dataset, network, start, form=form, engine=engine, tick=tick)
+            if statement == "quantities":
+                certificate = certify_quantities(dataset, network, start, engine=engine, tick=tick)
+            else:
+                certificate = certify_instance(dataset, network, start, form=form, engine=engine, tick=tick)
         elif run is not None:
             tried: list[str] = []
             step, certificate = certify_run(
@@ -288,8 +294,8 @@ def only_given(statement: str, theorem: str | None, loss: str, training: dict[st
     """Raise InputError if options for random initialisation come with --weights or --run."""
     if both:
         raise InputError("--weights and --run exclude each other")
-    if statement != "convergence":
-        raise InputError("--weights and --run are for --statement convergence")
+    if statement not in ("convergence", "quantities"):
+        raise InputError("--weights and --run are for --statement convergence; --weights also for quantities")
     if theorem not in (None, "instance", "checkpoint"):
         raise InputError(f"the theorem {theorem} is about random weights; leave --theorem out")
     if loss != "squared":
@@ -383,6 +389,13 @@ def describe_conclusion(conclusion: dict[str, Any]) -> str:
             f"at width {c['width']}, with probability ≥ 1 - {c['failure']}, for the {c['loss']} loss: g = ℓ - ℓ* has "
             f"g' ≤ -{c['rate']} g^{decimal(2 * Fraction(c['exponent']))}, ‖θ - θ_0‖ ≤ {c['radius']}, "
             f"‖H - H_0‖ ≤ {c['kernel_deviation']}"
+        )
+    if kind == "quantities":
+        c = conclusion
+        norms, largest = (", ".join(c.get(name, ())) for name in ("weight_norms", "largest"))
+        return (
+            f"‖r_0‖ ≤ {c['residual']}, λ_min(H_0) ≥ {c['lambda_min']}, ‖J_0‖ ≤ {c['jacobian_norm']}, ‖W^l‖ ≤ {norms}, "
+            f"max |∂f/∂x^l| ≤ {largest}, |z^1| ≥ {c['margin']}"
         )
     if kind in ("gradient_bound", "hessian_bound"):
         c = conclusion

@@ -43,6 +43,7 @@ CONCLUSIONS = (
     "gradient_bound",
     "hessian_bound",
     "mercer",
+    "quantities",
     "vanishing",
 )
 PROBABLE = Convergence | LossConvergence | GradientBound | HessianBound  # these state how probable they are

@@ -302,6 +302,24 @@ class LocalDeviation(Claim):
 
 
 @dataclass(frozen=True)
+class Quantities(Claim):
+    """Of a network at given weights: ``‖r_0‖ ≤ residual``, ``λ_min(H_0) ≥ lambda_min``, ``‖J_0‖ ≤ jacobian_norm``.
+
+    ``weight_norms[l−1] ≥ ‖W^l‖``, l ≤ L; ``largest[l−1] ≥ max_{i,r} |∂f(x_i)/∂x^l_r|``, the back-propagated vectors of
+    the hidden layers up to the last trained one; ``margin ≤ min_{i,r} |z^1_r(x_i)|``, how far the samples are from the
+    hyperplanes of the first layer.
+    """
+
+    kind: ClassVar[str] = "quantities"
+    residual: Fraction = _field(_number, UPPER)
+    lambda_min: Fraction = _field(_number, LOWER)
+    jacobian_norm: Fraction = _field(_number, UPPER)
+    weight_norms: tuple[Fraction, ...] = _field(_list_of(_number), UPPER)
+    largest: tuple[Fraction, ...] = _field(_list_of(_number), UPPER)
+    margin: Fraction = _field(_number, LOWER)
+
+
+@dataclass(frozen=True)
 class NearbyPoint(Claim):
     """There is a point p with ``‖p − θ_0‖ ≤ distance``, ``‖u(p) − y‖ ≤ residual`` and ``λ_min(J_p J_pᵀ) ≥ lambda_min``.
 
@@ -497,6 +515,7 @@ KINDS: dict[str, type[Claim]] = {
         JacobianDeviation,
         LocalDeviation,
         NearbyPoint,
+        Quantities,
         TubeDeviation,
         Convergence,
         KernelStability,

@@ -58,16 +58,13 @@ def profile(evaluator: Evaluator, evaluation: Evaluation, matrices: bool) -> Pro
         features.append(_Rows.of(layer.inputs, layer.input_scale / 4**FORWARD, layer.bias, f, f_error))
         gradients.append(_Rows.of(layer.gradients, layer.gradient_scale / 4**BACKWARD, Fraction(0), g, g_error))
     gradients.append(_Rows.of(np.zeros((n, n), object), Fraction(0), Fraction(1), Fraction(1), Fraction(0)))
-    rounded = [Rounded(numbers.quantise(layer, Fraction(1), FORWARD), 1) for layer in evaluator.weights.layers]
-    copies = root(Fraction(2 if evaluator.weights.mirrored else 1))
-    weights = tuple(layer.norm(numbers) * copies for layer in rounded)
+    rounded, weights = _rounded(evaluator), weight_norms(evaluator)
     scales = tuple(root(evaluator.scale(k)) for k in range(1, depth + 2))
-    spikes = tuple(root(layer.gradient_scale) * layer.largest for k, layer in evaluation.layers.items() if k <= depth)
+    largest = spikes(evaluator, evaluation)
     steps = tuple(scale * weight for scale, weight in zip(scales, weights, strict=True))  # ‖∂z^l/∂x^{l−1}‖
     factors = evaluator.factors() if depth > 1 else None
     links, rows, paths = _between(evaluator, factors, rounded, scales, matrices)
     padding = (Fraction(0),) * (depth + 1 - trained)
-    kernel, radius = gram_array(evaluation, UNIT)
     return Profile(
         samples=Fraction(n),
         trained=trained,
@@ -78,20 +75,43 @@ def profile(evaluator: Evaluator, evaluation: Evaluation, matrices: bool) -> Pro
         weights=weights,
         features=(*(rows.largest for rows in features), *padding),
         sensitivities=(*(rows.largest for rows in gradients[: min(depth, trained)]), Fraction(1)),
-        spikes=spikes,
+        spikes=largest,
         feature_norms=(*(each.norm(numbers) for each in features), *padding),
         sensitivity_norms=tuple(each.norm(numbers) for each in gradients[: depth + 1]),
         feature_pairs=tuple(
             tuple(features[k].pair(numbers, features[j]) for j in range(k + 1)) for k in range(min(depth, trained))
         ),
         mixed_pairs=tuple(tuple(gradients[k].pair(numbers, features[j]) for j in range(k)) for k in range(trained)),
-        columns=tuple(Rounded(layer.values.T.copy(), 1).longest_row(numbers) * copies for layer in rounded),
+        columns=tuple(Rounded(layer.values.T.copy(), 1).longest_row(numbers) for layer in rounded),
         links=links,
         rows=rows,
         paths=paths,
-        bends=_bends(evaluator.curvature, spikes, factors, steps, links),
-        jacobian=root(_spectral(numbers, kernel) + Fraction(radius, 2**UNIT)),
+        bends=_bends(evaluator.curvature, largest, factors, steps, links),
+        jacobian=jacobian_norm(evaluator, evaluation),
     )
+
+
+def jacobian_norm(evaluator: Evaluator, evaluation: Evaluation) -> Fraction:
+    """Return at least ``‖J_0‖``."""
+    kernel, radius = gram_array(evaluation, UNIT)
+    return root(_spectral(evaluator.numbers, kernel) + Fraction(radius, 2**UNIT))
+
+
+def weight_norms(evaluator: Evaluator) -> tuple[Fraction, ...]:
+    """Return at least ``‖W^l‖`` for every layer, both halves of a mirrored network counted."""
+    copies = root(Fraction(2 if evaluator.weights.mirrored else 1))
+    return tuple(layer.norm(evaluator.numbers) * copies for layer in _rounded(evaluator))
+
+
+def spikes(evaluator: Evaluator, evaluation: Evaluation) -> tuple[Fraction, ...]:
+    """Return at least ``max_r |h^l_r|`` over the samples, for the hidden layers with trained ones at or below."""
+    layers = evaluation.layers.items()
+    return tuple(root(layer.gradient_scale) * layer.largest for k, layer in layers if k <= evaluator.network.depth)
+
+
+def _rounded(evaluator: Evaluator) -> list[Rounded]:
+    numbers = evaluator.numbers
+    return [Rounded(numbers.quantise(layer, Fraction(1), FORWARD), 1) for layer in evaluator.weights.layers]
 
 
 @dataclass(frozen=True)

@@ -24,14 +24,15 @@ from ntkproof.checker.claims import (
     Enclosure,
     LocalDeviation,
     NearbyPoint,
+    Quantities,
     Rejection,
     TubeDeviation,
 )
 from ntkproof.checker.derivatives import activation_facts
-from ntkproof.checker.evaluation import gram
+from ntkproof.checker.evaluation import Evaluation, gram
 from ntkproof.checker.rules.convergence import descent_factor, descent_rate
 from ntkproof.checker.rules.flip_descent import descent_spending, kept, shrinking
-from ntkproof.checker.rules.given import nearby
+from ntkproof.checker.rules.given import evaluation, nearby
 from ntkproof.checker.rules.instance import descent_strength, wandering
 from ntkproof.checker.rules.rule import Setting
 from ntkproof.checker.rules.tube import residual_integral
@@ -44,7 +45,8 @@ from ntkproof.theorems.steps import radius_that_spends, round_convergence, short
 
 PRECISION = 60  # of Gram matrices
 GAP = Fraction(1, 10**7)  # of eigenvalues, relative
-SLACK = Fraction(1, 10**8)  # by which claims are weaker than derived: the arithmetics differ by less
+SLACK = Fraction(1, 10**7)  # by which claims are weaker than derived, relative: the arithmetics differ by less
+ALLOWED = 10  # so many errors of an output more are allowed for in the norm of the residual
 FITS = 3e-3  # a point fits well enough when 2ρ_p/Λ is this part of its squared distance
 STEPS = 12
 FORMS = ("kantorovich", "distance", "tube")
@@ -106,6 +108,33 @@ def certify_instance(
     return draft.certificate()
 
 
+def certify_quantities(
+    dataset: Dataset,
+    network: Network,
+    weights: Weights,
+    *,
+    engine: str = "fast",
+    tick: Tick = lambda done, total: None,
+) -> Certificate:
+    """Prove the quantities of given weights that the theorems start from; see the claim `Quantities`.
+
+    Args:
+        dataset: samples with targets.
+        network, weights: any that `certify_instance` takes.
+        engine, tick: see `ntkproof.certify`.
+
+    Raises:
+        InputError: the Jacobian is not shown to have full rank, or the numbers are too large.
+    """
+    draft = Draft(Setting(Problem(dataset, network, "ntk", weights=weights), arithmetic(engine), tick))
+    try:
+        _least_eigenvalue(draft)
+        draft.derive("quantities", "given_quantities", ("sigma",), weaken=_rounded_quantities)
+    except Rejection as error:
+        raise InputError(f"nothing is proved of these weights: {error} (needed {error.needed})") from None
+    return draft.certificate()
+
+
 @dataclass(frozen=True)
 class _Plan:
     """A way to conclude: the rate it proves (0 if none), or by what factor a hypothesis fails and which."""
@@ -117,16 +146,9 @@ class _Plan:
 
 
 def _start(draft: Draft, paths: str, smooth: bool) -> Start:
-    residual: Bound = draft.derive("residual", "given_residual", weaken=_weaker)
-    enclosure: Enclosure = draft.derive("kernel", "given_kernel", args={"precision": PRECISION}, weaken=_wider)
-    matrix = draft.proved["kernel"].matrix
-    if matrix is None:
-        raise RuntimeError("the enclosure holds no matrix")
-    args, witness = _factor(matrix, enclosure)
-    sigma: EigenvalueBound = draft.derive(
-        "sigma", "psd_bound", ("kernel",), {"eigenvalue": "min", **args}, witness, _rounded_eigenvalue
-    )
-
+    at = evaluation(draft.setting)
+    residual: Bound = draft.derive("residual", "given_residual", weaken=_weaker_residual(at))
+    sigma = _least_eigenvalue(draft)
     if not smooth:
         largest_eigenvalue(
             draft, "norm", "inputs", "inputs_enclosure", {"side": narrow_side(draft.setting.problem.dataset)}
@@ -143,7 +165,20 @@ def _start(draft: Draft, paths: str, smooth: bool) -> Start:
         draft.setting.cache["deviation"] = trial
         return claim
 
-    return Start(float(sigma.value) ** 0.5 * (1 - 1e-12), float(residual.value), smooth, deviation)
+    return Start(sigma**0.5 * (1 - 1e-12), float(residual.value), smooth, deviation)
+
+
+def _least_eigenvalue(draft: Draft) -> float:
+    """Prove a lower bound on ``λ_min(H_0)``."""
+    enclosure: Enclosure = draft.derive("kernel", "given_kernel", args={"precision": PRECISION}, weaken=_wider)
+    matrix = draft.proved["kernel"].matrix
+    if matrix is None:
+        raise RuntimeError("the enclosure holds no matrix")
+    args, witness = _factor(matrix, enclosure)
+    claim: EigenvalueBound = draft.derive(
+        "sigma", "psd_bound", ("kernel",), {"eigenvalue": "min", **args}, witness, _lower_eigenvalue(enclosure)
+    )
+    return float(claim.value)
 
 
 def _factor(matrix: Matrix, enclosure: Enclosure) -> tuple[dict[str, int | str], dict[str, Array]]:
@@ -379,10 +414,11 @@ def _nearby(draft: Draft, trial: Draft, ball: LocalDeviation) -> NearbyPoint:
     _, integers, scale = best
     _, at = nearby(setting, integers, scale)
     matrix, radius = gram(setting.arithmetic, at, PRECISION)
-    args, witness = _factor(matrix, Enclosure("initial_kernel", PRECISION, radius))
+    enclosure = Enclosure("initial_kernel", PRECISION, radius)
+    args, witness = _factor(matrix, enclosure)
     args |= {"precision": PRECISION, "coefficient_scale": scale}
     witness["coefficients"] = Array.from_integers(integers)
-    claim: NearbyPoint = trial.derive("point", "nearby_point", (), args, witness, _rounded_point)
+    claim: NearbyPoint = trial.derive("point", "nearby_point", (), args, witness, _rounded_point(at, enclosure))
     return claim
 
 
@@ -406,26 +442,49 @@ def _up(value: Fraction) -> Fraction:
     return value if value == 0 else round_decimal(value * (1 + SLACK), value * SLACK, up=True)
 
 
+def _down(value: Fraction) -> Fraction:
+    return value if value == 0 else round_decimal(value * (1 - SLACK), abs(value) * SLACK, up=False)
+
+
 def _weaker(claim: Bound) -> Claim:
     return Bound(claim.quantity, _up(claim.value))
+
+
+def _weaker_residual(at: Evaluation) -> Callable[[Bound], Claim]:
+    """The two arithmetics differ in the errors they allow for."""
+    return lambda claim: Bound(claim.quantity, _up(claim.value + ALLOWED * at.residual_error))
 
 
 def _wider(claim: Enclosure) -> Claim:
     return replace(claim, radius=2 * claim.radius)
 
 
-def _rounded_eigenvalue(claim: EigenvalueBound) -> Claim:
-    return replace(claim, value=round_decimal(claim.value * (1 - SLACK), claim.value * SLACK, up=False))
+def _lower_eigenvalue(enclosure: Enclosure) -> Callable[[EigenvalueBound], Claim]:
+    allowed = Fraction(enclosure.radius, 2**enclosure.precision)
+    return lambda claim: replace(claim, value=_down(claim.value - allowed))
 
 
 def _rounded_deviation(claim: LocalDeviation) -> Claim:
     return replace(claim, offset=_up(claim.offset), slope=_up(claim.slope), norm=_up(claim.norm))
 
 
+def _rounded_quantities(claim: Quantities) -> Claim:
+    return Quantities(
+        _up(claim.residual + ALLOWED * Fraction(1, 10**9)),
+        _down(claim.lambda_min),
+        _up(claim.jacobian_norm),
+        tuple(map(_up, claim.weight_norms)),
+        tuple(map(_up, claim.largest)),
+        _down(max(Fraction(0), claim.margin - Fraction(1, 10**9))),
+    )
+
+
 def _rounded_tube(claim: TubeDeviation) -> Claim:
     return replace(claim, deviation=_up(claim.deviation))
 
 
-def _rounded_point(claim: NearbyPoint) -> Claim:
-    low = round_decimal(claim.lambda_min * (1 - SLACK), claim.lambda_min * SLACK, up=False)
-    return NearbyPoint(_up(claim.distance), _up(claim.residual), low)
+def _rounded_point(at: Evaluation, enclosure: Enclosure) -> Callable[[NearbyPoint], Claim]:
+    allowed = Fraction(enclosure.radius, 2**enclosure.precision)
+    return lambda claim: NearbyPoint(
+        _up(claim.distance), _up(claim.residual + ALLOWED * at.residual_error), _down(claim.lambda_min - allowed)
+    )

@@ -30,7 +30,7 @@ from ntkproof.checker.rules.eigenvalues import (
 )
 from ntkproof.checker.rules.enclosure import hermite_enclosure, inputs_enclosure, kernel_enclosure
 from ntkproof.checker.rules.flip_descent import flip_descent, flip_path
-from ntkproof.checker.rules.given import given_deviation, given_kernel, given_residual, nearby_point
+from ntkproof.checker.rules.given import given_deviation, given_kernel, given_quantities, given_residual, nearby_point
 from ntkproof.checker.rules.given_kinks import given_flips, given_path, given_tube, instance_tube
 from ntkproof.checker.rules.induction import (
     continuous_induction,
@@ -102,6 +102,7 @@ RULES: dict[str, Rule] = {
     "given_flips": given_flips,
     "given_kernel": given_kernel,
     "given_path": given_path,
+    "given_quantities": given_quantities,
     "given_residual": given_residual,
     "given_tube": given_tube,
     "hermite_enclosure": hermite_enclosure,

@@ -7,9 +7,19 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from ntkproof.checker.claims import Bound, Enclosure, LocalDeviation, NearbyPoint, Rejection
-from ntkproof.checker.evaluation import Evaluation, Evaluator, distance, gram, moved, root
-from ntkproof.checker.profile import profile
+import numpy as np
+
+from ntkproof.checker.claims import (
+    Bound,
+    EigenvalueBound,
+    Enclosure,
+    LocalDeviation,
+    NearbyPoint,
+    Quantities,
+    Rejection,
+)
+from ntkproof.checker.evaluation import FORWARD, Evaluation, Evaluator, distance, gram, moved, root
+from ntkproof.checker.profile import jacobian_norm, profile, spikes, weight_norms
 from ntkproof.checker.rules.eigenvalues import shifted_bound
 from ntkproof.checker.rules.local_deviation import lipschitz
 from ntkproof.checker.rules.rule import Derived, Inputs, Rule, Setting
@@ -96,8 +106,28 @@ def _nearby_point(setting: Setting, step: Inputs) -> Derived:
     return Derived(NearbyPoint(distance(given(setting), point), residual_norm(at), value))
 
 
+def _given_quantities(setting: Setting, step: Inputs) -> Derived:
+    """The certified quantities of the weights, together; ``λ_min(H_0)`` from the premise."""
+    least = step.premises[0].claim
+    needed = ("initial_kernel", "min", "lower")
+    if not isinstance(least, EigenvalueBound) or (least.matrix, least.eigenvalue, least.side) != needed:
+        raise Rejection("bad-premises", "the premise must be a lower bound on lambda_min of initial_kernel")
+    at, evaluator = evaluation(setting), Evaluator(setting.arithmetic, setting.problem, given(setting), setting.tick)
+    margins = [int(np.abs(z).min()) - error for z, error, _ in evaluator.hyperplanes()]
+    claim = Quantities(
+        residual_norm(at),
+        max(least.value, Fraction(0)),
+        jacobian_norm(evaluator, at),
+        weight_norms(evaluator),
+        spikes(evaluator, at),
+        Fraction(max(0, min(margins)), 2**FORWARD),
+    )
+    return Derived(claim)
+
+
 given_kernel = Rule(_given_kernel, integers={"precision": PRECISION})
 given_residual = Rule(_given_residual)
+given_quantities = Rule(_given_quantities, (EigenvalueBound,))
 given_deviation = Rule(_given_deviation, numbers=("radius",), names={"paths": ("weights", "matrices")})
 nearby_point = Rule(
     _nearby_point,
