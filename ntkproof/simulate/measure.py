@@ -91,7 +91,7 @@ class Measurement:
         hidden layer; ``error`` is `State.error`.  Norms of matrices are spectral.
         """
         kernel = state.model.kernel(state.trace)
-        if not np.isfinite(kernel).all():
+        if not (np.isfinite(kernel).all() and math.isfinite(state.loss)):
             return dict.fromkeys(SCALARS, math.nan), np.full(len(kernel), math.nan)
         eigenvalues = np.linalg.eigvalsh(kernel)
         flipped = [
