@@ -244,10 +244,12 @@ def _by_flips(draft: Draft, start: Start, radius: float) -> _Plan:
         ball = start.deviation(radius)
         offset, norm = float(ball.offset), float(ball.norm)
         keep = kept(FLOATS, eta, norm)
+        if not keep > 0:
+            return _Plan(0.0, short=1 - keep, why=f"κ = 1 - ηβ²/2 is {keep:.4g}, not positive (Kantorovich, flips)")
         spent = (
             descent_spending(FLOATS, keep, start.sigma, offset, 0.0, radius) if eta else (start.sigma - offset) * radius
         )
-        if spent > start.residual * (1 + 1e-9):
+        if start.sigma > offset and spent > start.residual * (1 + 1e-9):
             break
         needed = min(needed, start.residual / spent if spent > 0 else inf)
         radius *= 1.05
@@ -277,7 +279,7 @@ def _tube(draft: Draft, start: Start) -> _Plan:
     residual = np.array([float(r) for r in draft.setting.cache["evaluation"].residual])
     solution = np.linalg.solve(h, residual)
     omega = float(residual @ solution) ** 0.5 * (1 + 1e-6)
-    tau, needed = _best_tau(problem.dataset.inputs, weights, start.sigma, omega)
+    tau, needed = _best_tau(problem, weights, start.sigma, omega)
     if not needed < 1:
         return _Plan(0.0, short=needed, why=f"a preactivation may leave the tube by a factor {needed:.4g} (tube)")
 
@@ -294,17 +296,19 @@ def _tube(draft: Draft, start: Start) -> _Plan:
     return _Plan(2 * (start.sigma - deviation) ** 2, prove)
 
 
-def _best_tau(inputs: NDArray[np.float64], weights: Weights, sigma: float, omega: float) -> tuple[float, float]:
+def _best_tau(problem: Problem, weights: Weights, sigma: float, omega: float) -> tuple[float, float]:
     """Return the half-width of the tube that leaves most room, and what it needs as a part of what it has."""
+    steepest, _, _, jump = (float(fact or 0) for fact in activation_facts(problem.network.activation))
+    inputs = problem.dataset.inputs
     gram, norms = inputs @ inputs.T, np.linalg.norm(inputs, axis=1)
     hidden, output = weights.layers
     distances = np.abs(hidden @ inputs.T) / np.where(norms > 0, norms, 1)
     top, size = float(np.abs(output).max()), len(hidden)
-    rise = float((np.linalg.norm(gram, axis=1) / np.where(norms > 0, norms, 1)).max()) * top
+    rise = float((np.linalg.norm(gram, axis=1) / np.where(norms > 0, norms, 1)).max()) * top * steepest**0.5
     best = (0.0, inf)
     for tau in np.geomspace(1e-5, 1.0, 120):
         near = (distances <= tau) * np.abs(output).T
-        deviation = float(np.linalg.eigvalsh(np.abs(gram) * (near.T @ near) / size)[-1]) ** 0.5
+        deviation = float(np.linalg.eigvalsh(np.abs(gram) * (near.T @ near) * jump / size)[-1]) ** 0.5
         if not sigma > 2 * deviation * (1 + 1e-6):
             break
         needed = rise * residual_integral(FLOATS, omega, sigma, deviation) / (tau * weights.width**0.5) * (1 + 1e-5)
