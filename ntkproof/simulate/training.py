@@ -125,7 +125,10 @@ def flow(start: State, times: Sequence[float], *, tolerance: float | None = None
     state, beginning, step = start, start.theta, math.inf
     for time in times:
         while state.time < time:
-            state, step = _advance(state, beginning, min(step, time - state.time), time, tolerance)
+            left = time - state.time
+            state, grown = _advance(state, beginning, min(step, left), time, tolerance)
+            whole = step > left and state.time == time  # only cut short, so what was planned stands
+            step = max(step, grown) if whole else grown
         yield state
 
 
