@@ -227,12 +227,13 @@ class Model:
     def _factor(self, block: Block) -> float:
         return self._weight_factors[block.layer - 1] if block.kind == "W" else self._bias_factor
 
-    def _arrays(self, theta: Floats) -> tuple[list[Floats], list[Floats | None]]:
-        """Return all layers and biases in native units; views of θ where they are trained."""
+    def _arrays(self, theta: Floats | None) -> tuple[list[Floats], list[Floats | None]]:
+        """Return all layers and biases in native units; views of θ where they are trained, of the start if None."""
         layers: list[Floats | None] = [None] * len(self._layers)
         biases: list[Floats | None] = [None] * len(self._layers)
-        for block in self.blocks:
-            (layers if block.kind == "W" else biases)[block.layer - 1] = theta[block.part].reshape(block.shape)
+        if theta is not None:
+            for block in self.blocks:
+                (layers if block.kind == "W" else biases)[block.layer - 1] = theta[block.part].reshape(block.shape)
         for k, layer in enumerate(self._layers):
             if layers[k] is None:
                 factor = self._weight_factors[k]
@@ -242,8 +243,8 @@ class Model:
                 biases[k] = bias / self._bias_factor
         return [layer for layer in layers if layer is not None], biases
 
-    def trace(self, theta: Floats) -> Trace:
-        """Run the network forward and backward at native parameters θ."""
+    def trace(self, theta: Floats | None = None) -> Trace:
+        """Run the network forward and backward at native parameters θ, or at the start."""
         layers, biases = self._arrays(theta)
         features, slopes, preactivations = [self._first], [], []
         for k, layer in enumerate(layers[:-1]):
@@ -258,8 +259,7 @@ class Model:
         outputs = self._output_factor * self._affine(features[-1], layers[-1], biases[-1])[:, 0]
         gradients = [np.full((len(outputs), 1), self._output_factor)]
         for k in range(len(slopes) - 1, -1, -1):
-            factor = self._scales[k + 1] * self._weight_factors[k + 1]
-            slopes[k] *= _propagate(gradients[0], layers[k + 1] * factor)
+            slopes[k] *= _propagate(gradients[0], layers[k + 1], self._scales[k + 1] * self._weight_factors[k + 1])
             gradients.insert(0, slopes[k])
         return Trace(outputs, tuple(features), tuple(gradients), tuple(preactivations))
 
@@ -331,9 +331,11 @@ class Model:
         return result
 
 
-def _propagate(gradient: Floats, layer: Floats) -> Floats:
-    """Return ``∂f/∂z^{l+1}`` times the layer above; a plain product of row and column for the one output."""
-    return gradient * layer if layer.shape[0] == 1 else gradient @ layer
+def _propagate(gradient: Floats, layer: Floats, factor: float) -> Floats:
+    """Return ``∂f/∂x`` for the inputs x of a layer; one row for all samples below the one output."""
+    if layer.shape[0] == 1:
+        return np.asarray((gradient[0, 0] * factor) * layer)
+    return np.asarray((factor * gradient) @ layer)
 
 
 def _is_trained(network: Network, kind: str, layer: int) -> bool:
@@ -386,17 +388,17 @@ def gradients(
     The P trained native parameters are W¹, W², …, then b¹, b², …, each row by row (`Model.blocks`).
     """
     model = Model(network, weights, X, parametrisation)
-    trace = model.trace(model.start)
+    trace = model.trace()
     return trace.outputs, lambda cotangent: model.pull(trace, cotangent)
 
 
 def jacobian(network: Network, weights: Weights, X: Floats, parametrisation: str = "ntk") -> Floats:
     """Return ``∂f(x_i)/∂θ``, shape (n, P), over the trained native parameters, ordered as in `gradients`."""
     model = Model(network, weights, X, parametrisation)
-    return model.jacobian(model.trace(model.start))
+    return model.jacobian(model.trace())
 
 
 def empirical_ntk(network: Network, weights: Weights, X: Floats, parametrisation: str = "ntk") -> Floats:
     """Return ``J Jᵀ``, shape (n, n), without forming J; see the top of this module."""
     model = Model(network, weights, X, parametrisation)
-    return model.kernel(model.trace(model.start))
+    return model.kernel(model.trace())
