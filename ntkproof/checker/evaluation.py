@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, frexp
+from math import ceil, frexp, isqrt
 from typing import Any
 
 import numpy as np
@@ -220,12 +220,19 @@ class Evaluator:
 
 @dataclass(frozen=True)
 class _Back:
-    """The vectors ``ĝ`` of a layer, the error of their entries, and at least every ``|ĥ|``, ``ĝ = σ'(z) ∘ ĥ``."""
+    """The vectors ``ĝ = σ'(z) ∘ ĥ`` and ``ĥ`` of a layer, in units of ``2^-BACKWARD`` and ``2^-unit``, with errors."""
 
     layer: int
     gradients: Ints
     error: int
-    largest: Fraction
+    before: Ints
+    before_error: int
+    unit: int
+
+    @property
+    def largest(self) -> Fraction:
+        """At least every ``|ĥ|``."""
+        return Fraction(_peak(self.before) + self.before_error, 2**self.unit)
 
 
 class _Pass:
@@ -273,7 +280,7 @@ class _Pass:
         """Yield the back-propagated vectors of every layer, the output layer first."""
         numbers, depth = self.of.numbers, self.of.network.depth
         ones = numbers.integers(np.full((len(self.inputs[0]), 1), 2**BACKWARD, np.int64))
-        yield _Back(depth + 1, ones, 0, Fraction(0))
+        yield _Back(depth + 1, ones, 0, ones, 0, BACKWARD)
         before, error, unit = self.layers[depth], 1, FORWARD  # h in units of 2^-unit
         for k in range(depth, 0, -1):
             slopes, slope_error = self.slopes[k - 1], self.slope_errors[k - 1]
@@ -281,7 +288,7 @@ class _Pass:
             gradients = numbers.times(slopes, before, shift)
             largest = _peak(before) + error
             lost = 1 + ceil(Fraction(_peak(slopes) * error + largest * slope_error, 2**shift))
-            yield _Back(k, gradients, lost, Fraction(largest, 2**unit))
+            yield _Back(k, gradients, lost, before, error, unit)
             if k > 1:
                 across = self.layers[k - 1].T
                 before = numbers.product(gradients, across.copy(), FORWARD)
@@ -320,27 +327,48 @@ class Factors:
         pairs = zip(passed.slopes, passed.slope_errors, strict=True)
         self.steepest = tuple(Fraction(_peak(slopes) + error, 2**FORWARD) for slopes, error in pairs)
 
-    def norms(self) -> tuple[Norms, Norms, Norms]:
-        """Return, for layers j < l, the largest over the samples of three norms.
+    def norms(self) -> tuple[Norms, Norms, Norms, Norms]:
+        """Return, for layers j < l, the largest over the samples of three norms, and a fourth for j ≤ l.
 
-        Of ``∂z^l/∂z^j``, of its longest row, and of ``∂x^l/∂z^j``.
+        Of ``∂z^l/∂z^j``, of its longest row, of ``∂x^l/∂z^j``; and ``Σ_{m≥l} ‖D_m ∂z^m/∂z^l‖ ‖D_m ∂z^m/∂z^j‖`` with
+        ``D_m = diag |ĥ^m|^{1/2}``.
         """
         of, slopes, errors = self.passed.of, self.passed.slopes, self.passed.slope_errors
         depth, n = of.network.depth, of.dataset.n
+        backward = list(self.passed.backward())[:0:-1]
         links, rows, paths = ([[Fraction(0)] * layer for layer in range(depth)] for _ in range(3))
+        bends = [[Fraction(0)] * (layer + 1) for layer in range(depth)]
         for sample in range(n):
             found: list[Rounded] = []  # ∂x^{layer−1}/∂z^j, j < layer − 1
-            for layer in range(1, depth):
-                weights = Rounded(self.passed.layers[layer], 1)
-                linked = [weights.after(of.numbers, path) for path in found]
-                linked.append(weights.scaled(of.numbers, slopes[layer - 1][sample][None], errors[layer - 1]))
+            weighted: list[list[Fraction]] = []  # ‖D_m ∂z^m/∂z^j‖, j ≤ m
+            for layer in range(depth):
+                weights, linked = Rounded(self.passed.layers[layer], 1), []
+                if layer:
+                    linked = [weights.after(of.numbers, path) for path in found]
+                    linked.append(weights.scaled(of.numbers, slopes[layer - 1][sample][None], errors[layer - 1]))
                 found = [link.scaled(of.numbers, slopes[layer][sample][:, None], errors[layer]) for link in linked]
+                roots = _roots(backward[layer], sample)
+                column = of.numbers.integers(np.array(roots, np.int64))[:, None]
+                weighted.append([link.scaled(of.numbers, column, 0).norm(of.numbers) for link in linked])
+                weighted[layer].append(Fraction(max(roots), 2**FORWARD))
                 for j in range(layer):
                     links[layer][j] = max(links[layer][j], linked[j].norm(of.numbers))
                     rows[layer][j] = max(rows[layer][j], linked[j].longest_row(of.numbers))
                     paths[layer][j] = max(paths[layer][j], found[j].norm(of.numbers))
+            for layer in range(depth):
+                for j in range(layer + 1):
+                    bend = sum((row[layer] * row[j] for row in weighted[layer:]), Fraction(0))
+                    bends[layer][j] = max(bends[layer][j], bend)
             of.tick(sample + 1, n)
-        return tuple(map(tuple, links)), tuple(map(tuple, rows)), tuple(map(tuple, paths))
+        found_norms = (tuple(map(tuple, lists)) for lists in (links, rows, paths, bends))
+        return next(found_norms), next(found_norms), next(found_norms), next(found_norms)
+
+
+def _roots(back: _Back, sample: int) -> list[int]:
+    """Return at least ``|ĥ_r|^{1/2}`` for one sample, in units of ``2^-FORWARD``."""
+    row = back.before[sample if len(back.before) > 1 else 0]
+    shift = 2 * FORWARD - back.unit
+    return [isqrt((abs(int(h)) + back.before_error) << shift) + 1 for h in row]
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,12 @@ def profile(evaluator: Evaluator, evaluation: Evaluation, matrices: bool) -> Pro
     largest = spikes(evaluator, evaluation)
     steps = tuple(scale * weight for scale, weight in zip(scales, weights, strict=True))  # ‖∂z^l/∂x^{l−1}‖
     factors = evaluator.factors() if depth > 1 else None
-    links, rows, paths = _between(evaluator, factors, rounded, scales, matrices)
+    links, rows, paths, bends = _between(evaluator, factors, rounded, scales, matrices)
+    if bends is None:
+        bends = _bends(evaluator.curvature, largest, factors, steps, links)
+    else:
+        factor = evaluator.curvature * scales[-1]
+        bends = tuple(tuple(factor * bend for bend in row) for row in bends)
     padding = (Fraction(0),) * (depth + 1 - trained)
     return Profile(
         samples=Fraction(n),
@@ -86,7 +91,7 @@ def profile(evaluator: Evaluator, evaluation: Evaluation, matrices: bool) -> Pro
         links=links,
         rows=rows,
         paths=paths,
-        bends=_bends(evaluator.curvature, largest, factors, steps, links),
+        bends=(*bends[:-1], bends[-1][:-1]),
         jacobian=jacobian_norm(evaluator, evaluation),
     )
 
@@ -154,13 +159,13 @@ def _spectral(numbers: Fixed, gram: NDArray[Any]) -> Fraction:
 
 def _between(
     evaluator: Evaluator, factors: Factors | None, weights: list[Rounded], scales: tuple[Fraction, ...], matrices: bool
-) -> tuple[Norms, Norms, Norms]:
-    """``[l][j]``, j < l: norms of ``∂z^l/∂z^j``, of its longest row and of ``∂x^l/∂z^j``.
+) -> tuple[Norms, Norms, Norms, Norms | None]:
+    """``[l][j]``, j < l: norms of ``∂z^l/∂z^j``, of its longest row and of ``∂x^l/∂z^j``; the last as `Factors.norms`.
 
     ``∂x^l/∂z^j = D_l s_l W^l … D_j`` with ``D_l = diag σ'(z^l)``.
     """
     if factors is None:
-        return ((),), ((),), ((),)
+        return ((),), ((),), ((),), None
     if matrices:
         return factors.norms()
     numbers = evaluator.numbers
@@ -171,7 +176,7 @@ def _between(
         links.append([scales[layer] * weights[layer].norm(numbers) * norm for norm in below])
         rows.append([scales[layer] * weights[layer].longest_row(numbers) * norm for norm in below])
     paths = ([norm * steepest for norm in row] for row, steepest in zip(links, factors.steepest, strict=True))
-    return tuple(map(tuple, links)), tuple(map(tuple, rows)), tuple(map(tuple, paths))
+    return tuple(map(tuple, links)), tuple(map(tuple, rows)), tuple(map(tuple, paths)), None
 
 
 def _bends(
@@ -188,5 +193,4 @@ def _bends(
         steepest = factors.steepest[layer] if factors else Fraction(0)
         for j in range(layer + 1):
             bends[layer][j] += steepest * steps[layer + 1] * bends[layer + 1][j]
-    bends[-1].pop()
     return tuple(map(tuple, bends))
