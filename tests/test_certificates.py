@@ -17,16 +17,19 @@ import oracle
 import pytest
 from scipy.special import ndtr
 
-from ntkproof.certificate import SUFFIX
+from ntkproof.certificate import SUFFIX, Certificate, read
 from ntkproof.checker import check
 from ntkproof.checker.arithmetic import arithmetic
 from ntkproof.problem import EXPRESSIONS
+from ntkproof.simulate.networks import Model
+from ntkproof.simulate.training import State
 
 FOLDER = Path(__file__).parent.parent / "certificates"
 ENGINES = ("fast", "reference")
 LARGEST_QUICK = 200  # rows up to which the reference arithmetic always checks
 SAMPLE = "diabetes-relu-hidden-depth1"  # the larger one that it always checks too
-MAX_BYTES = 16 * 10**6
+MAX_BYTES = 17 * 10**6  # of everything but the certificates about given weights
+MAX_GIVEN_BYTES = 10 * 10**6  # of those
 
 
 def script(path: str) -> ModuleType:
@@ -56,6 +59,8 @@ def kind(name: str) -> str:
 
 def is_slow(name: str) -> bool:
     """Whether the reference arithmetic takes more than 3 seconds."""
+    if name in GIVEN:
+        return name not in QUICK_GIVEN
     return name != SAMPLE and rows(name) > (40 if activation(name) in EXPRESSIONS else LARGEST_QUICK)
 
 
@@ -63,6 +68,8 @@ def rests_on(name: str) -> set[str]:
     """What a shipped certificate may assume, besides the arithmetic."""
     if name in IN_BALL:
         return {BOTH_AND_BIASES}
+    if name in GIVEN:
+        return GIVEN[name]
     return RESTS_ON[name.split("-", 4)[4]] if name in CONVERGENT else set()
 
 
@@ -88,7 +95,7 @@ HOLEY = {  # the step that is assumed, in words, and what else a certificate res
 FORGED = json.loads((FOLDER / "rejected" / "index.json").read_text())
 CONVERGENT = [name for name in SHIPPED if name.startswith("convergence-")]
 IN_BALL = [name for name in SHIPPED if name.startswith("ball-")]  # see tests/checker/rules/test_operator_norms.py
-STATIC = [name for name in SHIPPED if name not in (*CONVERGENT, *IN_BALL)]
+STATIC = [name for name in SHIPPED if not name.startswith(("convergence-", "ball-", "given-"))]
 GAUSSIAN = "the hidden weights are independent standard normal at initialisation"
 BOTH = "all weights are independent standard normal at initialisation"
 BOTH_AND_BIASES = "all weights and biases are independent standard normal at initialisation"
@@ -113,19 +120,36 @@ RESTS_ON = {
     "lecture": {BOTH, FLOW, "gradient flow on ‖r‖²/(2n) is gradient flow on ½‖r‖² with the time divided by n"},
     "quartic": {GAUSSIAN, "the network is trained by gradient flow on the quartic loss"},
 }
+GIVEN = {  # nothing is random here
+    "given-three-erf": {FLOW},
+    "given-three-erf-deep-descent": {DESCENT},
+    "given-three-relu": {FLOW, INCLUSION},
+    "given-three-relu-descent": {DESCENT, SELECTION},
+    "given-wine-20-erf": {FLOW},
+    "given-wine-20-erf-descent": {DESCENT},
+    "given-wine-50-erf": {FLOW},
+    "given-digits-50-erf-step140": {FLOW},
+    "given-digits-50-tanh-step300": {FLOW},
+    "given-digits-50-tanh-step300-descent": {DESCENT},
+    "given-digits-10-relu": {FLOW, INCLUSION},
+}
+QUICK_GIVEN = [*(name for name in GIVEN if name.startswith("given-three")), "given-digits-50-erf-step140"]
+DEEP_GIVEN = [name for name in GIVEN if "tanh" in name]  # 6 seconds each
 
 
 # Shipped certificates -------------------------------------------------------------------------------------------
 
 
 def test_the_script_knows_all_certificates():
-    known = {entry.name for entry in script("regenerate.py").entries()}
+    known = {entry.name for entry in (*script("regenerate.py").entries(), *script("given.py").ENTRIES)}
     assert known == {*SHIPPED, *SPHERES, *(f"holey/{name}" for name in names(FOLDER / "holey"))}
 
 
 def test_the_folder_is_small():
     files = [path for path in FOLDER.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    assert sum(path.stat().st_size for path in files) < MAX_BYTES
+    given = {path for path in files if path.name.startswith("given-")}
+    assert sum(path.stat().st_size for path in given) < MAX_GIVEN_BYTES
+    assert sum(path.stat().st_size for path in files if path not in given) < MAX_BYTES
 
 
 def test_no_sidecar_is_left_over():
@@ -134,6 +158,8 @@ def test_no_sidecar_is_left_over():
         dataset = document(name)["problem"]["dataset"]
         arrays = [dataset["inputs"], dataset.get("targets", {})]
         arrays += [array for step in document(name)["steps"] for array in step["witness"].values()]
+        weights = document(name)["problem"].get("weights", {"layers": [], "biases": []})
+        arrays += weights["layers"] + weights["biases"]
         named |= {array["file"] for array in arrays if "file" in array}
     assert named == {path.name for path in FOLDER.glob("*.bin")}
 
@@ -145,7 +171,9 @@ def is_valid(name: str, engine: str) -> None:
     assert verdict.conclusion == document(name)["conclusion"]["claim"]
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in DEEP_GIVEN else []) for name in SHIPPED]
+)
 def test_valid_by_fast(name: str):
     is_valid(name, "fast")
 
@@ -339,6 +367,42 @@ def test_the_theorems_of_the_literature_ask_for_more():
     )
     assert smooth < path / 1000 < bowman / 1000
     assert conclusion("wine-10-relu-relu", "width") < du / 10**5
+
+
+# Given weights --------------------------------------------------------------------------------------------------
+
+
+def start(name: str) -> tuple[Certificate, State]:
+    """The certificate and the network at its weights, in float64."""
+    certificate = read(FOLDER / (name + SUFFIX))
+    problem = certificate.problem
+    model = Model(problem.network, problem.weights, problem.dataset.inputs)
+    return certificate, State(model, problem.dataset.targets, model.start)
+
+
+def test_every_certificate_about_given_weights_is_pinned():
+    assert sorted(GIVEN) == [name for name in SHIPPED if name.startswith("given-")]
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_what_is_certified_of_given_weights_is_true_and_sharp(name: str):
+    certificate, state = start(name)
+    claims = {step.id: step.claim for step in certificate.steps}
+    least = np.linalg.eigvalsh(state.model.kernel(state.trace))[0]
+    assert least * (1 - 2e-4) <= float(claims["sigma"]["value"]) <= least * (1 + 1e-9)
+    norm = np.linalg.norm(state.residual)
+    assert norm * (1 - 1e-7) - 1e-9 <= float(claims["residual"]["value"]) <= norm * (1 + 1e-5) + 1e-9
+    claim = certificate.conclusion
+    assert (claim["failure"], int(claim["width"])) == ("0", certificate.problem.weights.width)
+    assert 0 < float(claim["rate"]) <= 2 * least
+
+
+def test_widths_of_given_weights():
+    widths = {name: int(document(name)["conclusion"]["claim"]["width"]) for name in GIVEN}
+    assert widths["given-wine-20-erf"] <= 3 * 10**4
+    assert widths["given-wine-50-erf"] <= 3 * 10**5
+    assert widths["given-digits-50-erf-step140"] == 64
+    assert widths["given-digits-50-tanh-step300"] == 256
 
 
 # Holey certificates ---------------------------------------------------------------------------------------------
