@@ -391,7 +391,7 @@ def test_what_is_certified_of_given_weights_is_true_and_sharp(name: str):
     least = np.linalg.eigvalsh(state.model.kernel(state.trace))[0]
     assert least * (1 - 2e-4) <= float(claims["sigma"]["value"]) <= least * (1 + 1e-9)
     norm = np.linalg.norm(state.residual)
-    assert norm * (1 - 1e-7) - 1e-9 <= float(claims["residual"]["value"]) <= norm * (1 + 1e-5) + 1e-9
+    assert norm * (1 - 1e-7) - 1e-9 <= float(claims["residual"]["value"]) <= norm * (1 + 1e-4) + 1e-9
     claim = certificate.conclusion
     assert (claim["failure"], int(claim["width"])) == ("0", certificate.problem.weights.width)
     assert 0 < float(claim["rate"]) <= 2 * least
