@@ -1,16 +1,22 @@
-"""A pytest plugin that collects certificates (``*.cert.json``) as tests.
+"""A pytest plugin that collects certificates (``*.cert.json``) as tests, and a fixture for claims.
 
-It does nothing unless a project asks for it: ``pytest --ntkproof``, or ``ntkproof_certificates = true`` in the ini
-file.  A certificate passes when its verdict is ``valid``; ``ntkproof_allow_holey = true`` lets ``holey`` pass too.
+`establish_claim` runs the test of a `ntkproof.claims.Claim`, and fails unless its verdict is the one registered.
+
+Certificates are left alone unless a project asks for them: ``pytest --ntkproof``, or ``ntkproof_certificates = true``
+in the ini file.  A certificate passes when its verdict is ``valid``; ``ntkproof_allow_holey = true`` lets ``holey``
+pass too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from ntkproof.claims import Claim, Outcome
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,6 +37,25 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         collector: CertificateFile = CertificateFile.from_parent(parent, path=file_path)
         return collector
     return None
+
+
+@pytest.fixture
+def establish_claim() -> Callable[[Claim], Outcome]:
+    """Return a function that runs a claim and fails the test if its verdict is not the registered one."""
+    from ntkproof.claims import run
+
+    def establish(claim: Claim) -> Outcome:
+        outcome = run(claim)
+        if not outcome.unchanged:
+            better = f"\n  corrected form: {outcome.better_evidence}" if outcome.better_evidence else ""
+            pytest.fail(
+                f"{claim.id} ({claim.place}): registered as {claim.verdict}, found {outcome.verdict}\n"
+                f"  {outcome.evidence}{better}",
+                pytrace=False,
+            )
+        return outcome
+
+    return establish
 
 
 class CertificateFile(pytest.File):

@@ -10,13 +10,16 @@ import flint
 import sympy as sp
 
 from ntkproof.checker import check
-from ntkproof.claims.bowman2023_flow import bowman2023, le
+from ntkproof.claims.bowman2023_flow import le
+from ntkproof.claims.bowman2023_width import bowman2023
 from ntkproof.claims.claim import CERTIFIED, REFUTED, STATISTICAL, SUPPORTED, Evidence
 from ntkproof.claims.experiments import aligned_more_often_than
 from ntkproof.claims.methods import BITS, enclose, identity, inequality, linear_flow, show
 from ntkproof.claims.models import equation
 from ntkproof.problem import Network
 from ntkproof.prover.sphere import certify_sphere
+
+__all__ = ["bowman2023"]  # now complete
 
 t, n, m = sp.symbols("t n m", positive=True)
 k = sp.Symbol("k", integer=True, nonnegative=True)
@@ -118,7 +121,7 @@ def _mercer(formula: Any) -> Evidence:
 
 
 angle, point = sp.symbols("s θ", real=True)
-coefficients = sp.symbols("c_0:4", real=True)
+coefficients = sp.symbols("c_0:3", real=True)
 image, factor = sp.symbols("Tφ_k σ_k")
 
 
@@ -127,7 +130,7 @@ image, factor = sp.symbols("Tφ_k σ_k")
     place="section 3",
     says="On the circle the eigenfunctions are cos kθ, sin kθ: T cos kθ = σ_k cos kθ.",
     formula=equation(image, factor * sp.cos(2 * point)),
-    assumes="k = 2, any zonal kernel Σ c_j cos(j(θ − s)), j ≤ 3 (others average to 0)",
+    assumes="k = 2, any zonal kernel Σ c_j cos(j(θ − s)), j ≤ 2 (others average to 0)",
 )
 def _fourier(formula: Any) -> Evidence:
     kernel = sum(c * sp.cos(j * (point - angle)) for j, c in enumerate(coefficients))

@@ -25,6 +25,8 @@ from ntkproof.claims.models import equation, gaussian_moment, two_layer
 from ntkproof.problem import Dataset, Network
 from ntkproof.prover.certify import certify
 
+__all__ = ["bowman2023"]
+
 n, m, d, p, depth = sp.symbols("n m d p D", positive=True)
 lam, rho, norm, radius, t = sp.symbols("λ ρ K R t", positive=True)
 fan_in, fan_out = sp.symbols("n_{l-1} n_l", positive=True)

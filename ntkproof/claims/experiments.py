@@ -44,30 +44,34 @@ class Networks:
 
     def values(self, x: Array) -> Array:
         """Return the outputs at inputs of shape (n, d), shape (S, n)."""
-        return np.einsum("sm,smn->sn", self.output, np.sin(self.hidden @ x.T)) / sqrt(self.output.shape[1])
+        return np.asarray(np.einsum("sm,smn->sn", self.output, np.sin(self.hidden @ x.T)) / sqrt(self.output.shape[1]))
 
     def kernel(self, x: Array) -> Array:
         """Return ``J Jᵀ``, shape (S, n, n)."""
         z = self.hidden @ x.T
         features, slopes = np.sin(z), self.output[:, :, None] * np.cos(z)
         first = np.einsum("smi,smj->sij", slopes, slopes) * (x @ x.T)
-        return (first + np.einsum("smi,smj->sij", features, features)) / self.output.shape[1]
+        return np.asarray((first + np.einsum("smi,smj->sij", features, features)) / self.output.shape[1])
 
     def train(self, x: Array, y: Array, time: float, steps: int) -> Networks:
         """Return the networks after gradient flow (classical Runge–Kutta)."""
-        theta, step = (self.hidden, self.output), time / steps
+        now, step = self, time / steps
         for _ in range(steps):
-            k = [_velocity(*theta, x, y)]
+            k = [_velocity(now, x, y)]
             for share in (0.5, 0.5, 1.0):
-                k.append(_velocity(*(p + share * step * v for p, v in zip(theta, k[-1], strict=True)), x, y))
-            theta = tuple(  # type: ignore[assignment]
-                p + step / 6 * (a + 2 * b + 2 * c + d) for p, a, b, c, d in zip(theta, *k, strict=True)
-            )
-        return Networks(*theta)
+                k.append(_velocity(now.moved(share * step, *k[-1]), x, y))
+            hidden, output = ((a + 2 * b + 2 * c + d) / 6 for a, b, c, d in zip(*k, strict=True))
+            now = now.moved(step, hidden, output)
+        return now
+
+    def moved(self, step: float, hidden: Array, output: Array) -> Networks:
+        """Return the networks moved along a direction."""
+        return Networks(self.hidden + step * hidden, self.output + step * output)
 
 
-def _velocity(hidden: Array, output: Array, x: Array, y: Array) -> tuple[Array, Array]:
+def _velocity(networks: Networks, x: Array, y: Array) -> tuple[Array, Array]:
     """Return ``−∇(½‖r‖²)`` for both layers."""
+    hidden, output = networks.hidden, networks.output
     root = sqrt(output.shape[1])
     z = hidden @ x.T
     sine, cosine = np.sin(z), np.cos(z)
@@ -93,7 +97,7 @@ def exponent(small: Array, large: Array, ratio: float) -> tuple[float, float]:
 
 
 def _measured(samples: Callable[[int], Array], widths: tuple[int, int]) -> tuple[float, float, str]:
-    estimate, half = exponent(*(samples(width) for width in widths), widths[1] / widths[0])
+    estimate, half = exponent(samples(widths[0]), samples(widths[1]), widths[1] / widths[0])
     return estimate, half, f"widths {widths[0]} and {widths[1]}, exponent {estimate:.3f} ± {half:.3f} (99.9 %)"
 
 

@@ -327,7 +327,7 @@ lecture.add(
     method=STATISTICAL,
     verdict=SUPPORTED,
     better=sp.Rational(-1),
-    assumes="one hidden layer, erf, both layers trained",
+    assumes="one hidden layer, sin, both layers trained",
     remark="The law of large numbers named as the reason covers t = 0 only: trained neurons are not independent. "
     "Measured, the kernel moves by O(1/n).",
 )

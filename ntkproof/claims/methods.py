@@ -222,17 +222,18 @@ def _short(expression: Any) -> str:
 
 
 def linear_flow(exponent: Any, time: Any, rate: Any = 1) -> Evidence:
-    """Establish that ``X = exp(exponent · M)`` solves ``X' = −rate · M X``, ``X(0) = I``, for symmetric 2×2 M."""
-    first, second, phase = sp.symbols("λ_1 λ_2 φ", positive=True)
-    turn = sp.Matrix([[sp.cos(phase), -sp.sin(phase)], [sp.sin(phase), sp.cos(phase)]])
-    matrix = turn * sp.diag(first, second) * turn.T
-    flow = turn * sp.diag(sp.exp(exponent * first), sp.exp(exponent * second)) * turn.T
-    defects = [*(flow.subs(time, 0) - sp.eye(2)), *(flow.diff(time) + rate * matrix * flow)]
+    """Establish that ``X = exp(exponent · M)`` solves ``X' = −rate · M X``, ``X(0) = I``, for symmetric M.
+
+    In an eigenbasis of M both are statements about one eigenvalue.
+    """
+    eigenvalue = sp.Symbol("λ_i", real=True)
+    flow = sp.exp(exponent * eigenvalue)
+    defects = [flow.subs(time, 0) - 1, flow.diff(time) + rate * eigenvalue * flow]
     if all(sp.simplify(defect) == 0 for defect in defects):
-        return Evidence(True, "the exponential is I at time 0 and solves the equation, for every symmetric 2×2 matrix")
+        return Evidence(True, "along every eigenvector the exponential is 1 at time 0 and solves the equation")
     point = {symbol: sp.Rational(k + 2, 3) for k, symbol in enumerate(sorted({*flow.free_symbols, time}, key=str))}
     wrong = any(sign(defect.subs(point)) in (1, -1) for defect in defects)
-    return Evidence(False if wrong else None, "the exponential does not solve the equation")
+    return Evidence(False if wrong else None, "along an eigenvector the exponential does not solve the equation")
 
 
 # Statistics -----------------------------------------------------------------------------------------------------

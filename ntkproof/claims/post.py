@@ -5,16 +5,18 @@ Its displayed formulas are missing in the text at hand; a formula below is the o
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
+import flint
 import numpy as np
 import sympy as sp
 
 from ntkproof.checker import check
-from ntkproof.claims.bowman2023_flow import ge, le
+from ntkproof.claims.bowman2023_flow import le
 from ntkproof.claims.claim import CERTIFIED, REFUTED, STATISTICAL, SUPPORTED, Document, Evidence, Registry
 from ntkproof.claims.experiments import initial_deviation_exponent, kernel_movement_exponent
-from ntkproof.claims.methods import evaluate, identity, inequality, linear_flow, scalar, show, sign
+from ntkproof.claims.methods import BITS, enclose, identity, inequality, linear_flow, show, sign
 from ntkproof.claims.models import (
     H,
     J,
@@ -25,13 +27,13 @@ from ntkproof.claims.models import (
     equation,
     gaussian_moment,
     generic_flow,
-    number,
     psi,
     r,
     two_layer,
     v,
 )
-from ntkproof.claims.note import Kt, VALUES, f_end, f_start, kappa, y_0, y_star
+from ntkproof.claims.note import VALUES, Kt, f_end, f_start, kappa, y_0, y_star
+from ntkproof.gram import enclose_gram
 from ntkproof.problem import Dataset, Network
 from ntkproof.theorems.certify import certify_convergence
 
@@ -59,8 +61,10 @@ def _rescaling(formula: Any) -> Evidence:
     before, after = sp.simplify(output((w, a))), sp.simplify(output(formula))
     if sp.simplify(before - after) != 0:
         return Evidence(False, f"a σ(wx) becomes {show(after)}")
-    kernels = [sum((a * w * x).diff(p) ** 2 for p in (a, w)).subs({w: u, a: s}, simultaneous=True)
-               for u, s in ((w, a), formula)]
+    kernels = [
+        sum((a * w * x).diff(p) ** 2 for p in (a, w)).subs({w: u, a: s}, simultaneous=True)
+        for u, s in ((w, a), formula)
+    ]
     return Evidence(sp.simplify(kernels[0] - kernels[1]) != 0, f"f is the same, K(x, x) = {show(kernels[1])} is not")
 
 
@@ -85,33 +89,30 @@ def _convex(formula: Any) -> Evidence:
     return Evidence(False if sign(trace.subs(point)) == -1 else None, "the trace is negative at θ = 0, y = 1")
 
 
-outputs = sp.Symbol("f(-θ)")
+radius = sp.Symbol("R", positive=True)
 
 
 @post.claim(
     "convex-at-infinite-width",
     place="introduction",
-    says="In the limit of infinite width the loss landscape becomes convex: L((θ + θ')/2) ≤ (L(θ) + L(θ'))/2 (distance "
-    "between θ and θ' up to the formula).",
+    says="In the limit of infinite width the loss landscape becomes convex (within a distance given by the formula).",
     formula=sp.oo,
     verdict=REFUTED,
-    better=1 / sp.sqrt(n),
-    assumes="odd σ, one hidden layer, n neurons",
-    remark="In function space it is convex at every width; in the parameters at none: θ and −θ are equal networks, and "
-    "the network between them is 0. Locally the Hessian loses its negative part as n^{−1/2} (next entry).",
+    better=radius,
+    assumes="one hidden layer, n neurons; the refutation: σ odd",
+    remark="In function space it is convex at every width, in the parameters at none: θ and −θ are equal networks with "
+    "the zero network between. Within a fixed distance R the defect of convexity is O(R²‖∇²f‖) = O(R² n^{−1/2}).",
 )
 def _landscape(formula: Any) -> Evidence:
-    y = sp.Symbol("y", positive=True)
+    if bool(sp.limit(formula**2 / sp.sqrt(n), n, sp.oo) == 0):
+        return Evidence(True, "R²‖∇²f‖ → 0, ‖∇²f‖ by the next entry")
     for neurons in (1, 2, 3):  # σ(z) = z³ stands for an odd activation
-        weights = sp.symbols(f"w1:{neurons + 1} a1:{neurons + 1}")
-        half = neurons
-        f = sum(q * p**3 for p, q in zip(weights[:half], weights[half:], strict=True)) / sp.sqrt(neurons)
-        mirrored = f.subs({s: -s for s in weights}, simultaneous=True)
-        if sp.expand(f - mirrored) != 0 or f.subs(dict.fromkeys(weights, 0)) != 0:
+        weights, values = (sp.symbols(f"{name}1:{neurons + 1}") for name in "wa")
+        f = sum(q * p**3 for p, q in zip(weights, values, strict=True)) / sp.sqrt(neurons)
+        mirrored = f.subs({s: -s for s in (*weights, *values)}, simultaneous=True)
+        if sp.expand(f - mirrored) != 0 or f.subs(dict.fromkeys((*weights, *values), 0)) != 0:
             return Evidence(None, "θ and −θ are not equal networks")
-    if formula == sp.oo:
-        return Evidence(False, f"f(θ) = f(−θ) = y and f(0) = 0: L is 0 at both and {y**2 / 2} between, at every width")
-    return Evidence(bool(sp.limit(formula, n, sp.oo) == 0), "on balls that shrink like this, by the next entry")
+    return Evidence(False, "f(θ) = f(−θ) = y and f(0) = 0: L is 0 at both and y²/2 between them, at every width")
 
 
 block = sp.Symbol("‖∇²f‖²", nonnegative=True)
@@ -233,8 +234,8 @@ post.add(
     ),
     verdict=REFUTED,
     better=equation(f_end, kappa.T * Kt.inv() * y_star + f_start - kappa.T * Kt.inv() * y_0),
-    remark="The network at the start adds f_0(x) − κᵀK⁻¹f_0(X), which is of order one: the solution of the network is not "
-    "unique. True if f_0 = 0, as for an antisymmetric start.",
+    remark="The network at the start adds f_0(x) − κᵀK⁻¹f_0(X), which is of order one: the solution is not unique. "
+    "True if f_0 = 0, as for an antisymmetric start.",
 )
 component = sp.Symbol("y_i", real=True)
 
@@ -268,7 +269,7 @@ norm, sample = sp.symbols("B tr(K)", positive=True)
 @post.claim(
     "rkhs-norm-bounds-error",
     place="Generalization",
-    says="The RKHS norm B of the solution bounds the generalisation error (by the formula, at n samples of trace tr K).",
+    says="The RKHS norm B of the solution bounds the generalisation error (by the formula; n samples).",
     formula=norm,
     verdict=REFUTED,
     better=norm * sp.sqrt(sample) / n,
@@ -279,7 +280,9 @@ def _rkhs(formula: Any) -> Evidence:
     if n not in formula.free_symbols:
         s = sp.Symbol("s", positive=True)  # K = I on a training and an unseen point, target (1, s): solution (1, 0)
         error = s**2 / 2
-        return Evidence(False, f"K = I, target (1, s): the solution has norm 1, its error is {show(error)} at the other")
+        return Evidence(
+            False, f"K = I, target (1, s): the solution has norm 1, its error is {show(error)} at the other"
+        )
     # E_ε sup_{‖f‖ ≤ B} (1/n) Σ ε_j f(x_j) = (B/n) E √(εᵀKε), exactly over all signs
     p, q = sp.symbols("p q", positive=True)
     gram = sp.Matrix([[p + q, p - q], [p - q, p + q]])  # any symmetric circulant 2×2; εᵀKε is 4p or 4q
@@ -302,8 +305,8 @@ E_value, E_slope = sp.symbols("E[σ²] E[σ'²]", positive=True)
 @post.claim(
     "standard-parametrisation",
     place="μP",
-    says="In the standard parametrisation layers scale differently: of K(x, x) the output layer gives n E[σ²], the hidden "
-    "layer x² E[σ'²].",
+    says="In the standard parametrisation layers scale differently: to K(x, x) the output layer adds n E[σ²], the "
+    "hidden layer x² E[σ'²].",
     formula=(n * E_value, x**2 * E_slope),
     assumes="one hidden layer, one input, output weights N(0, 1/n)",
 )
@@ -347,33 +350,45 @@ post.outside(
 # Limitations ----------------------------------------------------------------------------------------------------
 
 
-def _normalised(depth: int) -> Any:
-    """Θ(x, −x)/Θ(x, x) for ReLU with He scaling (σ_w² = 2), no bias, as a number; angles exact."""
-    value, tangent, diagonal = sp.Integer(-1), sp.Integer(-1), sp.Integer(1)
-    for _ in range(depth):
-        angle = sp.acos(value)
-        dual = (sp.sin(angle) + (sp.pi - angle) * value) / sp.pi
-        tangent = dual + tangent * (sp.pi - angle) / sp.pi
-        diagonal, value = diagonal + 1, dual
-    return tangent / diagonal
+def _ratios() -> list[tuple[Fraction, Fraction]]:
+    """Enclose Θ(x, −x)/Θ(x, x) for 1, 2 and 3 hidden layers of ReLU neurons without bias."""
+    found = []
+    for depth in (1, 2, 3):
+        middle, spread = enclose_gram(np.array([[1.0], [-1.0]]), Network("relu", depth=depth))
+        (low, high), (least, most) = (
+            (Fraction(middle[0, j]) - Fraction(spread[0, j]), Fraction(middle[0, j]) + Fraction(spread[0, j]))
+            for j in (1, 0)
+        )
+        found.append((min(low / least, low / most), max(high / least, high / most)))
+    return found
 
 
 @post.claim(
     "depth",
     place="Limitations, depth",
-    says="At infinite width the NTK is the same regardless of depth: kernels of all depths are one up to scale "
-    "(the formula lists the depths compared).",
-    formula=sp.Tuple(1, 2, 3),
+    says="At infinite width the NTK is the same regardless of depth: Θ(x, −x)/Θ(x, x) is that of depth 1 at 1, 2, 3.",
+    formula=sp.Tuple(0, 0, 0),
+    method=CERTIFIED,
     verdict=REFUTED,
-    better=sp.Tuple(1),
-    assumes="ReLU, He scaling, no bias, unit inputs",
-    remark="The kernel depends on the depth (so it is a statement about one depth only). What is independent of it is the "
-    "decay of the eigenvalues on the sphere, k^{−d} (Bietti and Bach 2021), certified in the examples.",
+    better=sp.Tuple(
+        0,
+        1 / (3 * sp.pi),
+        (sp.sqrt(sp.pi**2 - 1) + 2 * sp.pi - 2 * sp.acos(1 / sp.pi)) / (4 * sp.pi**2),
+    ),
+    assumes="ReLU, no bias; the ratio does not depend on the scale of the weights",
+    remark="The kernel depends on the depth. What does not is how fast its eigenvalues on the sphere decay, k^{−d} "
+    "(Bietti and Bach 2021).",
 )
 def _depth(formula: Any) -> Evidence:
-    values = [sp.simplify(_normalised(int(depth))) for depth in formula]
-    different = any(sign(value - values[0]) in (1, -1) for value in values)
-    return Evidence(not different, f"Θ(x, −x)/Θ(x, x) is {', '.join(show(value) for value in values)}")
+    with flint.ctx.workprec(BITS):
+        for depth, (value, ends) in enumerate(zip(formula, _ratios(), strict=True), 1):
+            low, high = (flint.arb(flint.fmpq(*end.as_integer_ratio())) for end in ends)
+            ball = enclose(value)
+            if ball < low or ball > high:
+                return Evidence(False, f"certified: at depth {depth} it is {float(ends[0]):.5f}…")
+            if not low <= ball <= high:
+                return Evidence(None, f"the enclosure at depth {depth} is too wide")
+    return Evidence(True, "in the certified enclosures at depths 1, 2, 3")
 
 
 post.outside(
@@ -392,7 +407,7 @@ eta, curvature = sp.symbols("η λ_max", positive=True)
     formula=sp.Integer(0),
     verdict=REFUTED,
     better=2 / curvature,
-    remark="Descent on the linear model converges for every step below 2/λ_max; for finite networks see the next entry.",
+    remark="Descent on the linear model converges for every step below 2/λ_max; for networks see the next entry.",
 )
 def _steps(formula: Any) -> Evidence:
     share = sp.Symbol("s", positive=True)
@@ -413,7 +428,7 @@ SIX = np.array([[1.0, 0.0], [0.6, 0.8], [-0.28, 0.96]])
 @post.claim(
     "finite-steps-finite-width",
     place="Limitations, practical learning rates",
-    says="Nor does it need infinitesimal steps at finite width: descent with the step of the formula provably converges.",
+    says="(The same at finite width.) Descent with the step of the formula provably converges.",
     formula=sp.Rational(1, 10),
     method=CERTIFIED,
     assumes="three samples, erf, hidden weights trained, width 200000, probability 0.95",

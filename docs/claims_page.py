@@ -1,0 +1,23 @@
+"""Writes ``claims.md`` from the registry of claims: ``python docs/claims_page.py --write``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ntkproof.claims import run
+from ntkproof.claims.literature import LITERATURE
+from ntkproof.claims.page import page
+
+PAGE = Path(__file__).resolve().with_name("claims.md")
+
+if __name__ == "__main__":
+    outcomes = {claim.id: run(claim) for registry in LITERATURE for claim in registry}
+    changed = [name for name, outcome in outcomes.items() if not outcome.unchanged]
+    if changed:
+        sys.exit(f"verdicts have changed: {', '.join(changed)}")
+    text = page(LITERATURE, outcomes)
+    if "--write" in sys.argv[1:]:
+        PAGE.write_text(text, "utf-8")
+    else:
+        print(text, end="")
