@@ -27,7 +27,7 @@ certificate).  For any numbers ``d_i ≥ λ``, vectors ``u_i`` and coefficients 
 
 For ``t = ∞`` the second line is ``‖x − x̃‖ ≤ ‖b − Hx̃‖/λ``.  The ``d_i, u_i, c_i`` come from LAPACK, the right-hand
 sides are evaluated in Arb balls.  Where this is not accurate enough, ``exp(t [[−H, B], [0, 0]])``, whose upper right
-block is ``g_t(H) B``, is enclosed by Arb with more bits, as long as n is small.
+block is ``g_t(H) B``, is enclosed by Arb with more bits, as long as n is small.  Proofs: docs/proofs/predictions.md.
 
 Not trusted by the checker, and nothing here is a certificate but `Limit.certificate`.
 """
