@@ -42,6 +42,7 @@ from ntkproof.weights import PARAMETRISATIONS, conversion_note, converted, descr
 
 ENGINES = ("fast", "reference")
 COMMANDS = {  # in modules of their own, each with a function ``command``
+    "claims": "ntkproof.claims.command",
     "predict": "ntkproof.predict_command",
     "simulate": "ntkproof.simulate_command",
     "train": "ntkproof.train_command",
