@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import flint
@@ -94,14 +94,15 @@ def dot(u: Iterable[Any], v: Iterable[Any]) -> Any:
 
 def length(v: Iterable[arb]) -> arb:
     v = list(v)
-    return dot(v, v).sqrt()
+    square = dot(v, v)
+    return square.sqrt() if square > 0 else arb(0).union(square.abs_upper().sqrt())
 
 
 class Truth:
     """The network of a problem at some weights; layers are counted from 0, the output is the last, ``depth``.
 
-    ``values[i][l]`` are the inputs of layer l, ``gradients[i][l]`` and ``spikes[i][l]`` the derivatives of the output by
-    ``z^l`` and by ``σ(z^l)``, ``slopes[i][l]`` and ``bends[i][l]`` are σ' and σ'' at ``z^l``.
+    ``values[i][l]`` are the inputs of layer l, ``gradients[i][l]`` and ``spikes[i][l]`` the derivatives of the output
+    by ``z^l`` and by ``σ(z^l)``, ``slopes[i][l]`` and ``bends[i][l]`` are σ' and σ'' at ``z^l``.
     """
 
     def __init__(self, problem: Problem, weights: Weights | None = None, at_kink: Fraction = Fraction(1)) -> None:
@@ -161,7 +162,7 @@ class Truth:
     def jacobian(self) -> arb_mat:
         """Its rows: ``g ⊗ (s x, β)``, layer by layer."""
         parts = [paired(self.sensitivities(k), self.features(k)).tolist() for k in range(self.trained)]
-        return arb_mat([sum(row, []) for row in zip(*parts, strict=True)])
+        return arb_mat([list(chain.from_iterable(row)) for row in zip(*parts, strict=True)])
 
     @cached_property
     def kernel(self) -> arb_mat:
@@ -238,7 +239,7 @@ def floats(matrix: arb_mat) -> Any:
 def norm(matrix: arb_mat) -> arb:
     """At most ``‖M‖``, and within about 1e-30 of it."""
     v = [ball(x) for x in np.linalg.svd(floats(matrix))[2][0].tolist()]
-    return length(sum((matrix * arb_mat([[x] for x in v])).tolist(), [])) / length(v)
+    return length((matrix * arb_mat([[x] for x in v])).entries()) / length(v)
 
 
 def smallest(matrix: arb_mat) -> arb:
@@ -259,7 +260,7 @@ def largest(values: Iterable[arb]) -> arb:
 
 
 def _sharp(truth: arb) -> bool:
-    return bool(truth.rad() < 2.0**-120 * (1 + abs(truth.mid())))
+    return bool(truth.rad() < 2.0**-80 * (1 + abs(truth.mid())))
 
 
 def within(value: Fraction | int, truth: arb, error: Fraction | int) -> bool:
