@@ -68,7 +68,9 @@ def _by_blocks(evaluate: Evaluate) -> Evaluate:
 
 
 def _piecewise_linear(z: Floats, below: float) -> tuple[Floats, Floats]:
-    slope = np.where(z > 0, 1.0, below)
+    slope = np.greater(z, 0.0, out=np.empty_like(z), casting="same_kind")
+    if below:
+        slope = below + (1 - below) * slope
     return slope * z, slope
 
 

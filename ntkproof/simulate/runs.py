@@ -316,17 +316,18 @@ def save_cell(folder: Path, cell: Cell) -> None:
 
 def load_cell(folder: Path, width: int, seed: int) -> Cell | None:
     """Return a finished training, or None if there is none, or none that can be read."""
-    path = _cell_path(folder, width, seed)
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except FileNotFoundError:
-        return None
-    except Exception:  # zipfile, zlib and NumPy raise a dozen kinds of error for a damaged file
+        arrays = _arrays(_cell_path(folder, width, seed).read_bytes())
+    except Exception:  # no such file; and zipfile, zlib and NumPy raise a dozen kinds of error for a damaged one
         return None
     numbers = {name: arrays[name].item() for name in ("width", "seed", "step_size", "seconds", "megabytes")}
     scalars = {name: arrays[name] for name in SCALARS}
     return Cell(step=arrays["step"], time=arrays["time"], residual=arrays["residual"], scalars=scalars, **numbers)
+
+
+def _arrays(content: bytes) -> dict[str, NDArray[Any]]:
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}
 
 
 def _cell_path(folder: Path, width: int, seed: int) -> Path:
@@ -448,8 +449,7 @@ def load_results(folder: Path | str) -> Results:
     """
     path = Path(folder) / "results.npz"
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
+        arrays = _arrays(path.read_bytes())
         scalars = {name: arrays.pop(name) for name in SCALARS}
         return Results(scalars=scalars, **arrays)
     except FileNotFoundError:
