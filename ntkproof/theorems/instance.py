@@ -210,7 +210,9 @@ def _kantorovich(draft: Draft, start: Start) -> _Plan:
         slope, share = float(ball.slope), 1.0
         if eta:
             share = float(descent_factor(FLOATS, eta, float(ball.norm), slope, start.residual))
-        needed = 2 * slope * start.residual / start.sigma**2 / share if share > 0 else inf
+            if not share > 0:
+                return _Plan(0.0, short=1 - share, why=f"κ is {share:.4g}, not positive (Kantorovich)")
+        needed = 2 * slope * start.residual / start.sigma**2 / share
         if not needed < 1:
             return _Plan(0.0, short=needed, why=f"2Λρ_0/σ_0² is {needed:.4g}, not below 1 (Kantorovich)")
         spent = radius_that_spends(start.sigma, 0.0, slope, start.residual / share) * (1 + 1e-7)
@@ -332,7 +334,7 @@ def _distance(draft: Draft, start: Start) -> _Plan:
         if eta:
             factor_ = float(descent_factor(FLOATS, eta, norm, slope, start.residual))
             if not factor_ > 0:
-                return _Plan(0.0, why=f"κ is {factor_:.4g}, not positive (distance)")
+                return _Plan(0.0, short=1 - factor_, why=f"κ is {factor_:.4g}, not positive (distance)")
             strength = float(descent_strength(FLOATS, factor_, eta, norm, slope, start.residual))
 
         def reach(share: float, slope: float = slope, strength: float = strength) -> float:
