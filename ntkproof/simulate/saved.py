@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+
 from ntkproof.problem import InputError, Weights, decimal, exact
 from ntkproof.runs import RECORD, Run, read_run, saved_steps, step_path, write_run
 from ntkproof.simulate.measure import limit
@@ -71,6 +73,22 @@ def train(
     start = experiment.start(width, seed)
     record = _record(experiment, width, seed, step_size)
     state = _taken_up(start, record, folder, experiment)
+    with np.errstate(over="ignore", invalid="ignore"):
+        losses = _train(state, experiment, seed, folder, save_every, step_size, steps, tick)
+    return Trained(step_size, state.step, max(losses), losses)
+
+
+def _train(
+    state: State,
+    experiment: Experiment,
+    seed: int,
+    folder: Path,
+    save_every: int,
+    step_size: str,
+    steps: int,
+    tick: Callable[[int, int], None],
+) -> dict[int, float]:
+    """Train to a step and save; return the loss by saved step."""
     losses: dict[int, float] = {}
     first = state.step
     for now in descent(state, float(exact(step_size)), batch=experiment.batch, seed=seed):
@@ -82,8 +100,8 @@ def train(
                 save_weights(now.model.weights(now.theta), step_path(folder, now.step))
         tick(now.step, steps)
         if now.step >= steps:
-            return Trained(step_size, first, now.step, losses)
-    raise InputError("no steps")  # descent does not end
+            break
+    return losses
 
 
 def rounded_down(value: float, digits: int = 3) -> str:
