@@ -44,7 +44,7 @@ def assess(results: Results, *, level: float = LEVEL) -> list[Finding]:
     For every width the bound ``L(t) ≤ e^{−λ_min(H∞) t} L(0)`` (Du et al. 2019, Theorem 3.2) with probability at least
     0.95; at the largest width the rate of the loss and those of the components along the eigenvectors of H∞; with
     three widths or more and `FEWEST_SEEDS` seeds common to all, the exponents of ``‖H_0 − H∞‖``, of the largest
-    ``‖H_t − H_0‖`` and of the largest movement of a neuron.
+    ``‖H_t − H_0‖`` and ``‖θ_t − θ_0‖`` and of the largest movement of a neuron.
 
     Raises:
         InputError: no trainings.
@@ -98,6 +98,7 @@ def _exponents(results: Results, widths: list[int], seeds: list[int], level: flo
     return [
         exponent("‖H_0 - H∞‖", widths, values("limit_distance", slice(1)), -0.5, level=level),
         exponent_at_most("max ‖H_t - H_0‖", widths, values("kernel_change", whole), -0.5, level=level),
+        exponent("max ‖θ_t - θ_0‖", widths, values("parameter_change", whole), 0.0, level=level),
         exponent_at_most("max ‖w_r(t) - w_r(0)‖", widths, values("neuron_change", whole), -0.5, level=level),
     ]
 

@@ -32,6 +32,7 @@ def run_of(speed: float = 1.0, power: float = -0.5, seeds: int = 200, step_size:
     distance = 3 * width**power * np.exp(0.1 * rng.standard_normal(cells))
     values = dict.fromkeys(SCALARS, np.zeros_like(time))
     values |= {name: np.tile(distance[:, None], time.shape[1]) for name in ("limit_distance", "neuron_change")}
+    values["parameter_change"] = values["neuron_change"] * width[:, None] ** 0.5
     values |= {"loss": (residual**2).sum(axis=2) / 2, "kernel_change": np.outer(distance**2, np.arange(time.shape[1]))}
     return Results(
         width, seed, step, time, values, residual, np.full(cells, step_size), np.ones(cells), np.ones(cells),
@@ -46,7 +47,7 @@ def verdicts(results: Results) -> list[str]:
 @pytest.mark.parametrize("step_size", [0.0, 0.02])
 def test_a_run_that_follows_the_theory(step_size: float) -> None:
     results = run_of(step_size=step_size)
-    assert verdicts(results) == ["supported"] * 8
+    assert verdicts(results) == ["supported"] * 9
     np.testing.assert_allclose(predicted_components(results), results.residual, rtol=1e-12)
 
 
@@ -56,8 +57,8 @@ def test_a_run_at_twice_or_half_the_rate() -> None:
 
 
 def test_a_run_that_scales_otherwise() -> None:
-    assert verdicts(run_of(power=-0.2))[5:] == ["contradicted", "undecided", "contradicted"]
-    assert verdicts(run_of(power=-1.0))[5:] == ["contradicted", "supported", "supported"]
+    assert verdicts(run_of(power=-0.2))[5:] == ["contradicted", "undecided", "contradicted", "contradicted"]
+    assert verdicts(run_of(power=-1.0))[5:] == ["contradicted", "supported", "contradicted", "supported"]
 
 
 def test_few_seeds_decide_nothing() -> None:
