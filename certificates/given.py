@@ -24,7 +24,7 @@ from ntkproof.problem import Dataset, Network, Weights
 from ntkproof.runs import step_path
 from ntkproof.simulate.runs import Experiment
 from ntkproof.simulate.saved import train
-from ntkproof.theorems.instance import certify_instance
+from ntkproof.theorems.instance import certify_instance, certify_quantities
 from ntkproof.weights import load_weights
 
 FOLDER = Path(__file__).parent
@@ -39,7 +39,7 @@ class GivenEntry:
         data: loads and prepares the data.
         network: the network.
         weights: makes the weights from the data and the network.
-        form: of the proof.
+        form: of the proof; ``quantities`` for the statement of that name.
         step_size: of the descent that the statement is about; None for gradient flow.
     """
 
@@ -54,6 +54,8 @@ class GivenEntry:
         """Return the certificate."""
         dataset = self.data()
         weights = replace(self.weights(dataset, self.network), step_size=self.step_size)
+        if self.form == "quantities":
+            return certify_quantities(dataset, self.network, weights)
         return certify_instance(dataset, self.network, weights, form=self.form)
 
 
@@ -109,6 +111,7 @@ RELU, BIASED = Network("relu", 1, "hidden"), Network("erf", 2, "all", bias="0.5"
 SMALL = [  # what forgeries are made of
     GivenEntry("given-three-erf", three, ERF, trained(16, 10, "antisymmetric"), "kantorovich"),
     GivenEntry("given-three-erf-deep-descent", three, BIASED, trained(8, 30, "gaussian"), "distance", "0.01"),
+    GivenEntry("given-three-quantities", three, BIASED, trained(8, 30, "gaussian"), "quantities"),
     GivenEntry("given-three-relu", three, RELU, mirrored(1_000), "tube"),
     GivenEntry("given-three-relu-descent", three, RELU, trained(512, 8, "antisymmetric"), "kantorovich", "0.01"),
 ]

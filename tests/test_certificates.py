@@ -123,6 +123,7 @@ RESTS_ON = {
 GIVEN = {  # nothing is random here
     "given-three-erf": {FLOW},
     "given-three-erf-deep-descent": {DESCENT},
+    "given-three-quantities": set(),
     "given-three-relu": {FLOW, INCLUSION},
     "given-three-relu-descent": {DESCENT, SELECTION},
     "given-wine-20-erf": {FLOW},
@@ -384,7 +385,7 @@ def test_every_certificate_about_given_weights_is_pinned():
     assert sorted(GIVEN) == [name for name in SHIPPED if name.startswith("given-")]
 
 
-@pytest.mark.parametrize("name", GIVEN)
+@pytest.mark.parametrize("name", [name for name in GIVEN if kind(name) == "convergence"])
 def test_what_is_certified_of_given_weights_is_true_and_sharp(name: str):
     certificate, state = start(name)
     claims = {step.id: step.claim for step in certificate.steps}
@@ -398,7 +399,7 @@ def test_what_is_certified_of_given_weights_is_true_and_sharp(name: str):
 
 
 def test_widths_of_given_weights():
-    widths = {name: int(document(name)["conclusion"]["claim"]["width"]) for name in GIVEN}
+    widths = {name: int(document(name)["conclusion"]["claim"].get("width", 0)) for name in GIVEN}
     assert widths["given-wine-20-erf"] <= 3 * 10**4
     assert widths["given-wine-50-erf"] <= 3 * 10**5
     assert widths["given-digits-50-erf-step140"] == 64

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -35,6 +36,9 @@ TANH = f"{TRAINED}tanh-smooth"
 SPECTRUM, CONDITION = "wine10-spectrum", "wine10-condition-number"
 RANK, A_PRIORI = "wine10-effective-rank", "wine10-a-priori"
 GRADIENT, HESSIAN = "ball-three-erf-gradient-bound", "ball-three-erf-hessian-bound"
+GIVEN, GIVEN_DEEP, GIVEN_RELU, GIVEN_FLIPS, QUANTITIES = (
+    f"given-three-{name}" for name in ("erf", "erf-deep-descent", "relu", "relu-descent", "quantities")
+)
 UNLIKELY, OUTSIDE = "failure-probability", "outside-theorem"
 
 Json = dict[str, Any]
@@ -2509,6 +2513,359 @@ def _spheres() -> list[Forgery]:
     )
 
 
+# Given weights --------------------------------------------------------------------------------------------------
+
+
+FIRST, LAST = "problem.weights.layers.0", "problem.weights.layers.1"
+RESIDUAL, DEVIATION = (("claim-not-derived", name) for name in ("residual", "deviation"))
+LAYERS = {"kind": "layer_norms", "norms": ["9", "9"], "biases": []}
+NARROW = {"kind": "tube_deviation", "tau": "0.1", "deviation": "0"}
+
+
+def floats(path: str, change: Callable[[list[float]], None]) -> Edit:
+    """Return an edit of the numbers of an inline float32 or float16 array; the hash fits."""
+
+    def edit(document: Json) -> None:
+        owner, last = _owner(document, path)
+        array = owner[last]
+        code, size = {"float32": ("f", 4), "float16": ("e", 2)}[array["dtype"]]
+        data = content(array)
+        flat = list(struct.unpack(f"<{len(data) // size}{code}", data))
+        change(flat)
+        owner[last] = stored(struct.pack(f"<{len(flat)}{code}", *flat), array["dtype"], *array["shape"])
+
+    return edit
+
+
+def ulps(path: str, index: int, units: int) -> Edit:
+    """Return an edit that moves one number of an inline float array by units of its last place; the hash fits."""
+
+    def edit(document: Json) -> None:
+        owner, last = _owner(document, path)
+        array = owner[last]
+        size = {"float32": 4, "float16": 2}[array["dtype"]]
+        data = bytearray(content(array))
+        part = slice(size * index, size * (index + 1))
+        data[part] = (int.from_bytes(data[part], "little") + units).to_bytes(size, "little")
+        owner[last] = stored(bytes(data), array["dtype"], *array["shape"])
+
+    return edit
+
+
+def _given() -> list[Forgery]:
+    """Lies about given weights."""
+    return [*_given_weights(), *_given_smooth(), *_given_deep(), *_given_kinks(), *_given_quantities()]
+
+
+def _given_weights() -> list[Forgery]:
+    other = "the proof holds for other weights than those it is about"
+    nothing = "weights that are none"
+    random = {"width": "16", "init": "antisymmetric"}
+    return told(
+        "given",
+        GIVEN,
+        ("ulp", ulps(FIRST, 0, 1), other, "claim-not-derived", "residual"),
+        ("wrong-hash", put(f"{FIRST}.sha256", "0" * 64), other),
+        ("ulp-old-hash", _nudged_with_old_hash, other),
+        ("as-float16", floats(FIRST, _rounded_to_halves), other, "claim-not-derived", "residual"),
+        ("negated", floats(FIRST, lambda flat: flat.__setitem__(0, -flat[0])), other, "claim-not-derived", "residual"),
+        ("zero", floats(LAST, lambda flat: flat.__setitem__(slice(None), [0.0] * len(flat))), other, *RESIDUAL),
+        ("nan", floats(FIRST, lambda flat: flat.__setitem__(3, math.nan)), nothing),
+        ("infinite", floats(FIRST, lambda flat: flat.__setitem__(3, math.inf)), nothing),
+        ("transposed", put(f"{FIRST}.shape", [2, 16]), nothing),
+        ("other-type", put(f"{FIRST}.dtype", "float16"), nothing),
+        ("layer-dropped", drop(LAST), nothing),
+        (
+            "bias-added",
+            put("problem.weights.biases", [stored(struct.pack("<16e", *[0.0] * 16), "float16", 16)]),
+            nothing,
+        ),
+        ("and-random", put("problem.training", random), "weights that are both given and random"),
+        ("none", drop("problem.weights"), "a residual without weights", "outside-theorem", "residual"),
+        ("mirrored", put("problem.weights.mirrored", True), "twice the neurons", *RESIDUAL),
+        ("mirrored-0", put("problem.weights.mirrored", 0), nothing),
+        ("activation", network(activation="sin"), "another activation", *RESIDUAL),
+        ("scale", network(input_scale="fan-in"), "another scale", *RESIDUAL),
+        ("weight-std", network(weight_std="1.00001"), "another scale", "claim-not-derived", "sigma"),
+        ("train-both", network(train="both"), "the output weights are trained, too", "claim-not-derived", "sigma"),
+        ("train-output", network(train="output"), "the hidden weights are not trained"),
+        ("data", numbers(assign(0, 1.2)), "other data", *RESIDUAL),
+        ("nngp", network(kernel="nngp"), "the kernel of the outputs is that of the gradients"),
+    )
+
+
+def _given_smooth() -> list[Forgery]:
+    closer, farther = "the weights fit the data better than they do", "the training moves less than it does"
+    smoother, stiffer = "the Jacobian changes less than it does", "the Jacobian is better conditioned than it is"
+    kantorovich = told(
+        "given",
+        GIVEN,
+        ("residual", times("@residual.claim.value", "0.99999"), closer, *RESIDUAL),
+        ("residual-zero", put("@residual.claim.value", "0"), closer, *RESIDUAL),
+        ("residual-negative", put("@residual.claim.value", "-1"), closer, *RESIDUAL),
+        ("lambda-min", times("@sigma.claim.value", "1.00001"), stiffer, "claim-not-derived", "sigma"),
+        ("lambda-min-factor", integers("@sigma.witness.factor", [0] * 6), stiffer, "claim-not-derived", "sigma"),
+        ("lambda-max", put("@sigma.args.eigenvalue", "max"), stiffer, "claim-differs", "sigma"),
+        ("kernel-radius", put("@kernel.claim.radius", 0), stiffer, "claim-not-derived", "kernel"),
+        ("kernel-precision", put("@kernel.args.precision", 29), stiffer, "bad-argument", "kernel"),
+        ("kernel-precision-claim", put("@kernel.claim.precision", 61), stiffer, "claim-differs", "kernel"),
+        (
+            "kernel-limit",
+            rule("kernel", "kernel_enclosure", precision=60, working_precision=100),
+            stiffer,
+            "claim-differs",
+            "kernel",
+        ),
+        ("lipschitz", times("@deviation.claim.slope", "0.99999"), smoother, *DEVIATION),
+        ("lipschitz-zero", put("@deviation.claim.slope", "0"), smoother, *DEVIATION),
+        ("norm", times("@deviation.claim.norm", "0.99999"), smoother, *DEVIATION),
+        ("ball", put("@deviation.claim.radius", "1"), smoother, *DEVIATION),
+        ("ball-zero", put("@deviation.args.radius", "0"), smoother, "bad-argument", "deviation"),
+        ("ball-paths", put("@deviation.args.paths", "none"), smoother, "bad-argument", "deviation"),
+        ("ball-small", _smaller_ball, smoother, "bad-argument", "convergence"),
+        ("radius-small", times("@convergence.args.radius", "0.9"), farther, "hypothesis", "convergence"),
+        ("radius-large", put("@convergence.args.radius", "1"), farther, "bad-argument", "convergence"),
+        ("radius-negative", put("@convergence.args.radius", "-1"), farther, "bad-argument", "convergence"),
+        ("rate", concluded("rate", "1.00001"), FASTER, "claim-not-derived", "convergence"),
+        ("radius", concluded("radius", "0.99999"), farther, "claim-not-derived", "convergence"),
+        ("kernel-deviation", concluded("kernel_deviation", "0.99999"), smoother, "claim-not-derived", "convergence"),
+        ("width", everywhere("width", "17"), "another network", "claim-differs", "convergence"),
+        ("dynamics", everywhere("dynamics", "descent"), "descent is flow", "claim-differs", "convergence"),
+        ("step-added", put("problem.weights.step_size", "0.01"), "flow is descent", "hypothesis", "convergence"),
+        ("step-huge", _huge_step, "descent with giant steps converges", "hypothesis", "convergence"),
+        ("step-zero", put("problem.weights.step_size", "0"), "descent that stands still"),
+        ("step-negative", put("problem.weights.step_size", "-0.01"), "descent uphill"),
+        ("lemma-dropped", _without("residual"), closer, "unknown-premise", "convergence"),
+        (
+            "premises",
+            put("@convergence.uses", ["residual", "sigma", "deviation"]),
+            closer,
+            "bad-premises",
+            "convergence",
+        ),
+        ("no-premises", put("@convergence.uses", []), "convergence from nothing", "bad-premises", "convergence"),
+        (
+            "as-random",
+            both(rule("convergence", "kantorovich", radius="0.001"), put("@convergence.uses", ["sigma", "residual"])),
+            "a theorem about random weights",
+            "bad-premises",
+            "convergence",
+        ),
+        (
+            "random-residual",
+            both(
+                borrow(GIVEN_RELU, "residual", "inputs", "norm"),
+                rule("residual", "initial_residual", failure="0.01", signs_failure="0"),
+                put("@residual.uses", ["norm"]),
+            ),
+            "a bound for random weights holds for these",
+            "outside-theorem",
+            "residual",
+        ),
+        (
+            "random-jacobian",
+            add_step("residual", new_step("layers", "gaussian_norms", [], LAYERS, {"failure": "0.01"})),
+            "a bound for random weights holds for these",
+            "outside-theorem",
+            "layers",
+        ),
+        (
+            "flips-of-smooth",
+            both(
+                borrow(GIVEN_RELU, "deviation", "inputs", "norm"),
+                rule("deviation", "given_flips", radius="0.001"),
+                put("@deviation.uses", ["norm"]),
+            ),
+            "a smooth activation has a kink",
+            "hypothesis",
+            "deviation",
+        ),
+        (
+            "tube-of-smooth",
+            add_step("residual", new_step("tube", "given_tube", [], NARROW, {"tau": "0.1"})),
+            "a smooth activation has a kink",
+            "hypothesis",
+            "tube",
+        ),
+    )
+    unknown = new_step("residual", "given_residual", [], {"kind": "bound", "quantity": "residual", "value": "0"})
+    unknown |= {"id": "given"}
+    return kantorovich + told(
+        "given",
+        DISTANCE,
+        ("at-random", add_step("lower", unknown), "random weights are given", "outside-theorem", "given"),
+    )
+
+
+def _given_deep() -> list[Forgery]:
+    nearer, faster = "a solution is nearer than it is", "descent from given weights is faster than it is"
+    smoother = "the Jacobian of a deep network changes less than it does"
+    return told(
+        "given-deep",
+        GIVEN_DEEP,
+        ("ulp", ulps(LAST, 0, 1), nearer, *RESIDUAL),
+        ("ulp-bias", ulps("problem.weights.biases.0", 0, 1), nearer, "claim-not-derived", "point"),
+        ("bias-scale", network(bias="0.50001"), "another bias", *RESIDUAL),
+        ("no-biases", put("problem.weights.biases", []), "biases that are trained and not there"),
+        ("depth", network(depth=3), "another depth"),
+        ("kink", network(activation="relu"), "a deep network with kinks", "hypothesis", "residual"),
+        ("distance", times("@point.claim.distance", "0.99999"), nearer, "claim-not-derived", "point"),
+        ("distance-zero", put("@point.claim.distance", "0"), nearer, "claim-not-derived", "point"),
+        ("point-residual", times("@point.claim.residual", "0.1"), nearer, "claim-not-derived", "point"),
+        ("point-residual-zero", put("@point.claim.residual", "0"), nearer, "claim-not-derived", "point"),
+        ("point-lambda-min", times("@point.claim.lambda_min", "1.00001"), nearer, "claim-not-derived", "point"),
+        ("coefficients", integers("@point.witness.coefficients", [1, 2, 3]), nearer, "claim-not-derived", "point"),
+        ("coefficients-zero", integers("@point.witness.coefficients", [0, 0, 0]), nearer, "claim-not-derived", "point"),
+        ("coefficients-few", integers("@point.witness.coefficients", [1, 2]), nearer, "bad-witness", "point"),
+        ("coefficients-huge", put("@point.args.coefficient_scale", 0), nearer, "no-enclosure", "point"),
+        ("coefficients-shrunk", add("@point.args.coefficient_scale", 1), nearer, "claim-not-derived", "point"),
+        ("factor", integers("@point.witness.factor", [0] * 6), nearer, "claim-not-derived", "point"),
+        ("precision", put("@point.args.precision", 29), nearer, "bad-argument", "point"),
+        ("lipschitz", times("@deviation.claim.slope", "0.99999"), smoother, *DEVIATION),
+        ("norm", times("@deviation.claim.norm", "0.99999"), smoother, *DEVIATION),
+        ("ball", _larger_ball, smoother, *DEVIATION),
+        ("paths", put("@deviation.args.paths", "weights"), smoother, *DEVIATION),
+        ("by-path", put("@deviation.claim.lipschitz", "path"), smoother, "hypothesis", "convergence"),
+        ("share", times("@convergence.args.share", "1.01"), faster, "hypothesis", "convergence"),
+        ("share-one", put("@convergence.args.share", "1"), faster, "bad-argument", "convergence"),
+        ("share-zero", put("@convergence.args.share", "0"), faster, "bad-argument", "convergence"),
+        ("rate", concluded("rate", "1.00001"), faster, "claim-not-derived", "convergence"),
+        ("radius", concluded("radius", "0.99999"), nearer, "claim-not-derived", "convergence"),
+        ("kernel-deviation", concluded("kernel_deviation", "0.99999"), smoother, "claim-not-derived", "convergence"),
+        ("step-larger", put("problem.weights.step_size", "0.02"), faster, "claim-not-derived", "convergence"),
+        ("step-huge", put("problem.weights.step_size", "2"), faster, "hypothesis", "convergence"),
+        ("step-dropped", drop("problem.weights.step_size"), "flow is descent", "claim-differs", "convergence"),
+        (
+            "premises",
+            put("@convergence.uses", ["sigma", "residual", "deviation"]),
+            nearer,
+            "bad-premises",
+            "convergence",
+        ),
+    )
+
+
+def _given_kinks() -> list[Forgery]:
+    narrow, few = "fewer neurons are near a kink than there are", "fewer neurons can flip than can"
+    shorter = "the linearised path is shorter than it is"
+    smooth = both(
+        rule("deviation", "given_deviation", radius="0.003402231188", paths="weights"), put("@deviation.uses", [])
+    )
+    tube = told(
+        "given-tube",
+        GIVEN_RELU,
+        ("deviation", times("@tube.claim.deviation", "0.99999"), narrow, "claim-not-derived", "tube"),
+        ("deviation-zero", put("@tube.claim.deviation", "0"), narrow, "claim-not-derived", "tube"),
+        ("tau", _for_tube("tau", "2"), narrow, "claim-not-derived", "tube"),
+        ("tau-claim", times("@tube.claim.tau", "1.1"), narrow, "claim-differs", "tube"),
+        ("tau-narrow", _for_tube("tau", "0.5"), narrow, "hypothesis", "convergence"),
+        ("tau-zero", put("@tube.args.tau", "0"), narrow, "bad-argument", "tube"),
+        ("tau-negative", put("@tube.args.tau", "-1"), narrow, "bad-argument", "tube"),
+        ("path", times("@path.claim.value", "0.99999"), shorter, "claim-not-derived", "path"),
+        ("path-zero", put("@path.claim.value", "0"), shorter, "claim-not-derived", "path"),
+        ("solution", integers("@path.witness.solution", [0, 0, 0]), shorter, "claim-not-derived", "path"),
+        ("solution-short", integers("@path.witness.solution", [1]), shorter, "bad-witness", "path"),
+        ("path-premises", put("@path.uses", ["inputs", "sigma"]), shorter, "bad-premises", "path"),
+        ("norm", times("@norm.claim.value", "0.99"), "the inputs are smaller", "claim-not-derived", "norm"),
+        ("not-mirrored", put("problem.weights.mirrored", False), "half of the neurons", *RESIDUAL),
+        ("output-weight", ulps(LAST, 0, -1024), "a neuron of another weight", "claim-not-derived", "sigma"),
+        ("modulus", network(activation="abs"), "another activation", "claim-not-derived", "sigma"),
+        ("descent", _tube_descent, "tubes hold for descent", "outside-theorem", "convergence"),
+        ("rate", concluded("rate", "1.00001"), FASTER, "claim-not-derived", "convergence"),
+        ("radius", concluded("radius", "0.99999"), shorter, "claim-not-derived", "convergence"),
+        ("kernel-deviation", concluded("kernel_deviation", "0.99999"), narrow, "claim-not-derived", "convergence"),
+    )
+    return tube + told(
+        "given-flips",
+        GIVEN_FLIPS,
+        ("offset", times("@deviation.claim.offset", "0.99999"), few, *DEVIATION),
+        ("offset-zero", put("@deviation.claim.offset", "0"), few, *DEVIATION),
+        ("norm", times("@deviation.claim.norm", "0.99999"), few, *DEVIATION),
+        ("as-lipschitz", put("@deviation.claim.lipschitz", "yes"), "a kink is smooth", "bad-claim", "deviation"),
+        ("radius", _larger_ball, few, *DEVIATION),
+        ("smooth-rule", smooth, "a kink is smooth", "hypothesis", "deviation"),
+        ("rate", concluded("rate", "1.00001"), FASTER, "claim-not-derived", "convergence"),
+        ("step-larger", put("problem.weights.step_size", "0.02"), FASTER, "hypothesis", "convergence"),
+        ("step-dropped", drop("problem.weights.step_size"), "flow is descent", "claim-differs", "convergence"),
+        ("nudged", ulps(FIRST, 0, 2**16), "other weights", *RESIDUAL),
+    )
+
+
+def _given_quantities() -> list[Forgery]:
+    better = "a quantity of the weights is better than it is"
+    lower, upper = ("lambda_min", "margin"), ("residual", "jacobian_norm")
+    numbers = [(name, concluded(name, "1.00001" if name in lower else "0.99999")) for name in (*upper, *lower)]
+    lists = [(f"{name}-{k}", nth(name, k, "0.99999")) for name, k in (("weight_norms", 1), ("largest", 0))]
+    return told(
+        "quantities",
+        QUANTITIES,
+        *((name.replace("_", "-"), edit, better, "claim-not-derived", "quantities") for name, edit in numbers + lists),
+        ("ulp", _nearer_a_hyperplane, better, "claim-not-derived", "quantities"),
+        ("few-layers", everywhere("weight_norms", ["1", "1"]), better, "claim-differs", "quantities"),
+        ("premise", put("@quantities.uses", ["kernel"]), better, "bad-premises", "quantities"),
+    )
+
+
+def _nearer_a_hyperplane(document: Json) -> None:
+    """Move the weight that decides the margin by one unit in the last place, towards a smaller margin."""
+    weights, dataset = document["problem"]["weights"], document["problem"]["dataset"]
+    hidden = struct.unpack("<16f", content(weights["layers"][0]))
+    bias = struct.unpack("<8f", content(weights["biases"][0]))
+    x = struct.unpack("<6d", content(dataset["inputs"]))
+    pairs = [(i, r) for i in range(3) for r in range(8)]
+    z = [hidden[2 * r] * x[2 * i] + hidden[2 * r + 1] * x[2 * i + 1] + bias[r] / 2 for i, r in pairs]
+    least = min(z, key=abs)
+    i, r = pairs[z.index(least)]
+    ulps(FIRST, 2 * r, -1 if least * hidden[2 * r] * x[2 * i] > 0 else 1)(document)
+
+
+def _nudged_with_old_hash(document: Json) -> None:
+    before = document["problem"]["weights"]["layers"][0]["sha256"]
+    ulps(FIRST, 0, 1)(document)
+    document["problem"]["weights"]["layers"][0]["sha256"] = before
+
+
+def _rounded_to_halves(flat: list[float]) -> None:
+    flat[:] = [struct.unpack("<e", struct.pack("<e", x))[0] for x in flat]
+
+
+def _ball_scaled(factor: str) -> Edit:
+    return both(times("@deviation.args.radius", factor), times("@deviation.claim.radius", factor))
+
+
+def _larger_ball(document: Json) -> None:
+    """Claim in a larger ball what holds in a smaller one."""
+    _ball_scaled("2")(document)
+
+
+def _smaller_ball(document: Json) -> None:
+    """Use in a larger ball what holds in a smaller one."""
+    _ball_scaled("0.5")(document)
+
+
+def _for_tube(name: str, factor: str) -> Edit:
+    return both(times(f"@tube.args.{name}", factor), times(f"@tube.claim.{name}", factor))
+
+
+def _huge_step(document: Json) -> None:
+    document["problem"]["weights"]["step_size"] = "100"
+    everywhere("dynamics", "descent")(document)
+
+
+def _tube_descent(document: Json) -> None:
+    document["problem"]["weights"]["step_size"] = "0.001"
+    everywhere("dynamics", "descent")(document)
+
+
+def _without(name: str) -> Edit:
+    """Return an edit that leaves out a step."""
+
+    def edit(document: Json) -> None:
+        document["steps"] = [each for each in document["steps"] if each["id"] != name]
+
+    return edit
+
+
 def forgeries() -> list[Forgery]:
     """Return all forgeries; the empty derivation is the first."""
     return [
@@ -2537,6 +2894,7 @@ def forgeries() -> list[Forgery]:
         *_expansions(),
         *_spheres(),
         *_in_ball(),
+        *_given(),
     ]
 
 
