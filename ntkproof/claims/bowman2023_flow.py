@@ -151,7 +151,7 @@ step = sp.Symbol("h", positive=True)
 def _relu_gradient(formula: Any) -> Evidence:
     right, left = (sp.diff((formula.subs(w_1, side * step) - 1) ** 2 / 2, step) * side for side in (1, -1))
     slope = sp.limit(sp.Abs(sp.simplify(right.doit() - left.doit())) / (2 * step), step, 0, "+")
-    return Evidence(slope == sp.oo, f"L = ½(σ(w) − 1)²: |L'(h) − L'(−h)|/(2h) → {slope} as h → 0")
+    return Evidence(slope == sp.oo, f"L = ½(σ(w) − 1)²: |L'(h) − L'(−h)|/(2h) → {show(slope)} as h → 0")
 
 
 # The chain rule -------------------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ bowman2023.add(
     "gradient",
     place="section 2.1",
     says="∂_θ L = Jᵀ r.",
-    formula=equation(sp.MatrixSymbol("∂_θ L", 3, 1), J.T * r),
+    formula=equation(sp.MatrixSymbol("(∂_θ L)", 3, 1), J.T * r),
     test=along(generic_flow()),
 )
 bowman2023.add(
@@ -202,7 +202,7 @@ bowman2023.add(
     "energy",
     place="section 2.1",
     says="∂_t L = −‖∂_θ L‖².",
-    formula=equation(number("∂_t L"), -sp.MatrixSymbol("∂_θ L", 3, 1).T * sp.MatrixSymbol("∂_θ L", 3, 1)),
+    formula=equation(number("∂_t L"), -sp.MatrixSymbol("(∂_θ L)", 3, 1).T * sp.MatrixSymbol("(∂_θ L)", 3, 1)),
     test=along(generic_flow(False)),
 )
 
@@ -264,7 +264,7 @@ bowman2023.add(
 
 # General losses -------------------------------------------------------------------------------------------------
 
-least_gradient, gap = sp.symbols("min‖∂_uL‖² L(0)-inf", nonnegative=True)
+least_gradient, gap = (sp.Symbol(name, nonnegative=True) for name in ("min‖∂_uL‖²", "(L(0) - inf L)"))
 bowman2023.add(
     "gradient-vanishes",
     place="section 2.1",
@@ -295,7 +295,7 @@ bowman2023.add(
     formula=le(a * distance**2, pairing),
     test=lambda formula: inequality(formula, {pairing: a * distance**2 + less}, "both gradients vanish, so u = u'"),
 )
-excess = sp.Symbol("L-L*", positive=True)
+excess = sp.Symbol("(L-L*)", positive=True)
 theta_slope, sigma = sp.symbols("‖∂_θL‖ σ_min", nonnegative=True)
 
 

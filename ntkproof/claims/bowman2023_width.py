@@ -365,7 +365,15 @@ def _initial_residual(formula: Any) -> Evidence:
     return identity(equation(mean, formula), {}, "two neurons, any σ")
 
 
-constant = sp.Symbol("C", positive=True)
+constant, other = sp.symbols("C c", positive=True)
+bowman2023.add(
+    "radius-without-width",
+    place="section 2.3",
+    says="With K = C√n and ‖r_0‖ = c√n the radius 2K‖r_0‖/λ is of the order n/λ, and no width occurs in it.",
+    formula=equation(2 * norm * rho / lam, 2 * constant * other * n / lam),
+    test=lambda formula: identity(formula, {norm: constant * sp.sqrt(n), rho: other * sp.sqrt(n)}, "no m in it"),
+    assumes="so that K may be chosen before the width, and the argument is not circular",
+)
 
 
 @bowman2023.claim(
@@ -477,7 +485,7 @@ def _smallest_width(formula: Any) -> Evidence:
     layers = 3
     limits = [sp.oo] * layers + [sp.Integer(1)]  # of the widths n_1, …, n_D, n_{D+1}
     least = min(limits[: int(formula.subs(depth, layers))])
-    return Evidence(least == sp.oo, f"for D = {layers} hidden layers of width m → ∞ the minimum tends to {least}")
+    return Evidence(least == sp.oo, f"for D = {layers} hidden layers of width m → ∞ the minimum tends to {show(least)}")
 
 
 root, ratio_out, ratio_in = sp.symbols("√A √(n_l/m) √(n_{l-1}/m)", nonnegative=True)

@@ -171,7 +171,7 @@ def identity(formula: Any, meaning: Meaning, about: str = "") -> Evidence:
             if sign(value) in (1, -1):
                 return Evidence(False, f"the sides differ by {_short(value)} at {_where(point)}")
     if all(sp.simplify(difference) == 0 for difference in rest):
-        return Evidence(True, f"the difference of the sides simplifies to 0{about and ': ' + about}")
+        return Evidence(True, f"the difference of the sides simplifies to 0{about and '; ' + about}")
     return Evidence(None, "the difference neither simplifies to 0 nor is seen to differ from it")
 
 
@@ -200,7 +200,7 @@ def inequality(formula: Any, meaning: Meaning, about: str = "") -> Evidence:
         form = difference = rewrite(difference)
         if form.is_positive or (form.is_nonnegative and not strict):
             relation = ">" if strict else "≥"
-            return Evidence(True, f"the difference is {_short(form)} {relation} 0{about and ': ' + about}")
+            return Evidence(True, f"the difference is {_short(form)} {relation} 0{about and '; ' + about}")
     for point in islice(grid(difference.free_symbols), 1000):
         value = sign(difference.subs(point))
         if value == -1 or (value == 0 and strict):
@@ -285,7 +285,7 @@ class _Printer(sp.printing.str.StrPrinter):  # type: ignore[misc]
 
 def show(formula: Any) -> str:
     """Return a formula as one line of text."""
-    return str(_Printer().doprint(formula))
+    return str(_Printer().doprint(formula)).replace("**", "^")
 
 
 class Symbols:

@@ -46,7 +46,7 @@ n, m = sp.symbols("n m", integer=True, positive=True)
 G, h, W, f, y, K = (sp.IndexedBase(name) for name in ("G", "h", "W", "f", "y", "K"))
 # matrices of a network with two outputs (samples) and three parameters
 J, H = sp.MatrixSymbol("J", 2, 3), sp.MatrixSymbol("H", 2, 2)
-r, g, v = (sp.MatrixSymbol(name, 2, 1) for name in ("r", "∂_u L", "v"))
+r, g, v = (sp.MatrixSymbol(name, 2, 1) for name in ("r", "(∂_u L)", "v"))
 
 
 def number(name: str) -> Any:
@@ -167,7 +167,7 @@ class GenericFlow:
             H: jacobian * jacobian.T,
             g: sp.Matrix([sp.diff(loss, s) for s in u]).subs(values),
             r: outputs.subs(start) - labels,
-            sp.MatrixSymbol("∂_θ L", 3, 1): gradient,
+            sp.MatrixSymbol("(∂_θ L)", 3, 1): gradient,
             column("∂_t r"): outputs.subs(path).diff(time).subs(time, 0),
             number("∂_t L"): sp.Matrix([total.subs(path).diff(time).subs(time, 0)]),
             number("2 L"): sp.Matrix([2 * total.subs(start)]),

@@ -31,6 +31,7 @@ note = Registry(
 )
 
 t, n, lam = sp.symbols("t n λ", positive=True)
+k_low, k_gap = sp.symbols("λ_1 g", nonnegative=True)
 GENERIC = "any network and point: its 1-jet is free"
 
 # Setup ----------------------------------------------------------------------------------------------------------
@@ -307,6 +308,17 @@ note.add(
     verdict=SUPPORTED,
     assumes="one hidden layer, sin, T = 4",
 )
+speed = sp.Symbol("∂_t‖d‖²", real=True)
+d_i, d_j = sp.symbols("d_i d_j", real=True)
+note.add(
+    "bounded-direction",
+    place="Theorem 2",
+    says="For least squares ∫_0^T ‖d_t‖ dt stays bounded: ‖d_t‖ does not grow, so it is at most T‖d_0‖.",
+    formula=sp.Le(speed, 0, evaluate=False),
+    test=lambda formula: inequality(
+        formula, {speed: -2 * (k_low * d_i**2 + (k_low + k_gap) * d_j**2)}, "d' = −Πd, in the eigenbasis of Π ⪰ 0"
+    ),
+)
 note.add(
     "training-direction",
     place="Theorem 2",
@@ -542,7 +554,7 @@ def _zero_on_training(formula: Any) -> Evidence:
     verdict=REFUTED,
     better=LAW.rhs,
     assumes="width 256, sin, both layers, two samples; kernels certified",
-    remark="1500 networks are told apart from the posterior, and agree with the corrected law.",
+    remark="800 networks are told apart from the posterior, and agree with the corrected law.",
     slow=True,
 )
 def _measured_law(formula: Any) -> Evidence:

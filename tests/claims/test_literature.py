@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from ntkproof.claims import Claim, Registry, run
-from ntkproof.claims.experiments import INPUTS, TARGETS, Networks
+from ntkproof.claims import Claim, Registry, experiments, run
+from ntkproof.claims.experiments import exponent
 from ntkproof.claims.literature import LITERATURE
 from ntkproof.claims.models import G, W, alpha, beta, gamma, h, i, n, psi
 
@@ -167,29 +167,23 @@ def test_the_two_slips_of_exercise_3_are_where_the_entry_says() -> None:
     assert sp.expand(corrected.rhs.subs(G[alpha, gamma], G[alpha, beta]) - printed.rhs) == 0
 
 
-# The simulations ------------------------------------------------------------------------------------------------
+# The statistics -------------------------------------------------------------------------------------------------
 
 
-def test_the_simulated_kernel_is_the_gram_matrix_of_the_gradients() -> None:
-    networks = Networks.random(2, 5, 2, 1)
-    step, jacobians = 1e-6, []
-    for part in (networks.hidden, networks.output):
-        for k in range(part[0].size):
-            shift = np.zeros_like(part[0].ravel())
-            shift[k] = step
-            moved = [part + s * shift.reshape(part[0].shape) for s in (1, -1)]
-            pairs = [(m, networks.output) if part is networks.hidden else (networks.hidden, m) for m in moved]
-            plus, minus = (Networks(*pair).values(INPUTS) for pair in pairs)
-            jacobians.append((plus - minus) / (2 * step))
-    jacobian = np.stack(jacobians, -1)
-    assert np.allclose(jacobian @ jacobian.transpose(0, 2, 1), networks.kernel(INPUTS), atol=1e-8)
+def test_the_exponent_of_exact_powers() -> None:
+    generator = np.random.default_rng(0)
+    noise = generator.uniform(0.5, 1.5, (2, 4000))
+    for power in (-1.0, -0.5, 0.0):
+        estimate, half = exponent(noise[0] * 64 ** (2 * power), noise[1] * 512 ** (2 * power), 8)
+        assert abs(estimate - power) < half < 0.02
 
 
-def test_the_simulated_flow_decreases_the_loss_and_does_not_depend_on_the_step() -> None:
-    start = Networks.random(3, 64, 2, 2)
-    coarse, fine = (start.train(INPUTS, TARGETS, 2.0, steps).values(INPUTS) for steps in (40, 80))
-    assert np.allclose(coarse, fine, atol=1e-6)
-    assert (((fine - TARGETS) ** 2).sum(1) < ((start.values(INPUTS) - TARGETS) ** 2).sum(1)).all()
+def test_a_variance_that_is_wrong_is_told_apart() -> None:
+    generator = np.random.default_rng(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(experiments, "_outputs_at_test", lambda: list(generator.standard_normal(2000) * 0.5))
+        assert experiments.trained_variance(0.25).holds is True
+        assert experiments.trained_variance(0.5).holds is False
 
 
 def test_registries_are_of_their_documents() -> None:
