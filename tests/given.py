@@ -158,7 +158,7 @@ def tightness(residual: Any, jacobian: Any, start: Any, claim: Any, eta: float |
     h, loss = j @ j.T, r @ r
     rate, radius, drift = (float(claim[name]) for name in ("rate", "radius", "kernel_deviation"))
     worst = np.zeros(3)
-    step = min(0.1 / norm(j) ** 2, 12 / rate / steps) if eta is None else 0.0
+    step = min(0.1 / norm(j) ** 2, 12 / max(rate, 1e-9) / steps) if eta is None else 0.0
     for t, theta in train(residual, jacobian, start, step, eta, steps):
         r, j = residual(theta), jacobian(theta)
         allowed = np.exp(-rate * t) if eta is None else (1 - eta * rate) ** t

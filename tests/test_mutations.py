@@ -46,10 +46,10 @@ NAMES = {
     "kernel": ("ntk", "nngp", "ntks"),
     "rule": (*RULES, "Assume"),
     "kind": ("enclosure", "eigenvalue_bound", "lambda_min", "operator_norm", "spectrum", "convergence", "theorem"),
-    "matrix": ("kernel", "inputs", "data"),
+    "matrix": ("kernel", "initial_kernel", "inputs", "data"),
     "eigenvalue": ("min", "max", "all"),
     "side": ("lower", "upper", "rows", "columns", "both"),
-    "dtype": ("float64", "int8", "int16", "int24", "int56", "int64", "int72", "float32"),
+    "dtype": ("float64", "int8", "int16", "int24", "int56", "int64", "int72", "float32", "float16"),
     "format": ("ntkproof-certificate-0",),
     "init": ("signs", "balanced", "antisymmetric", "gaussian", "zero"),
     "dynamics": ("flow", "descent", "mean_flow"),
@@ -58,6 +58,7 @@ NAMES = {
     "movement": ("speed", "length"),
     "ball": ("parameters", "neurons"),
     "loss": ("squared", "quartic", "custom"),
+    "paths": ("weights", "matrices", "norms"),
 }
 RETYPED = (None, True, False, 0, -1, 1.5, "", "0", [], {}, [0], {"kind": "lambda_min"}, "NaN", 10**30)
 ADDED = {"kind": "lambda_min", "null_rows": [0, 1], "assumed": 0, "base64": "", "file": "x", "value": "1"}
@@ -198,8 +199,8 @@ def list_changes(path: Where, value: list[Any]) -> Iterator[Change]:
 def array_changes(path: Where, array: Json, chance: random.Random) -> Iterator[Change]:
     """Sampled bytes nudged with the hash that fits, one without; numbers dropped and doubled at the end."""
     data = base64.b64decode(array["base64"])
-    width = 8 if array["dtype"] == "float64" else int(array["dtype"][3:]) // 8
-    kind = "data" if "dataset" in path else "witness"
+    width = int(array["dtype"].lstrip("floatin")) // 8
+    kind = "data" if "dataset" in path or "weights" in path else "witness"
     for k in sorted(chance.sample(range(len(data)), min(BYTES_SAMPLED, len(data)))):
         for change in (1, 0x10, 0x80, 0xFF):
             yield kind, path, rewritten(array, data[:k] + bytes([data[k] ^ change]) + data[k + 1 :])
