@@ -83,7 +83,9 @@ SHAPES = [((4, 5), (4, 5)), ((4, 5), (1, 5)), ((4, 5), (4, 1)), ((1, 1), (1, 1))
 
 @arithmetics
 @pytest.mark.parametrize(("left", "right"), SHAPES)
-@pytest.mark.parametrize(("bits", "shift"), [(3, 0), (5, 4), (40, 40), (50, 50), (61, 73), (61, 100), (20, 44), (2, 44)])
+@pytest.mark.parametrize(
+    ("bits", "shift"), [(3, 0), (5, 4), (40, 40), (50, 50), (61, 73), (61, 100), (20, 44), (2, 44)]
+)
 def test_entries_times_entries(numbers: Fixed, left: Any, right: Any, bits: int, shift: int) -> None:
     random = np.random.default_rng(bits)
     a, b = integers(random, bits, left), integers(random, bits, right)
