@@ -1,9 +1,10 @@
-"""Makes the certificates about given weights from scratch: ``python certificates/given.py [PATTERN] [-o FOLDER]``.
+"""Makes the certificates about given weights from scratch: ``python certificates/given.py [PATTERN]``.
 
 Weights are drawn from a seeded generator, or come from some steps of gradient descent; then they are rounded to
 float16 or float32 numbers, and the certificate is about these.  The random numbers and the last bits of a training
 differ between versions of NumPy and its BLAS, so another machine may make other weights, and other certificates.
-The larger ones (`LARGER`) are not kept here; ``benchmarks/given_weights.py`` makes and checks them.
+The larger ones (`LARGER`) are not kept here: ``--larger -o FOLDER`` makes them, and ``benchmarks/given_weights.py``
+makes and checks them.
 """
 
 from __future__ import annotations
@@ -136,14 +137,26 @@ ENTRIES = [
     GivenEntry("given-digits-10-relu", ten_digits, RELU, mirrored(50_000), "tube"),
 ]
 
+LARGER = [
+    GivenEntry("given-wine-50-erf-wide", prepared("wine", 50), ERF, mirrored(1_000_000), "distance"),
+    GivenEntry("given-breast_cancer-50-erf", prepared("breast_cancer", 50), ERF, mirrored(300_000), "distance"),
+    GivenEntry(
+        "given-digits-50-tanh", prepared("digits", 50), Network("tanh", 1, "hidden"), mirrored(100_000), "distance"
+    ),
+    GivenEntry("given-digits-50-erf-descent", prepared("digits", 50), ERF, mirrored(300_000), "distance", "0.01"),
+]
+
 
 def main() -> None:
     """Make the certificates whose names match, with a line for each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pattern", nargs="?", default="*", help="shell pattern of names, e.g. 'given-wine*'")
     parser.add_argument("-o", "--output", type=Path, default=FOLDER, help="the folder to write to")
+    parser.add_argument("--larger", action="store_true", help="make those that are not kept in this folder")
     given = parser.parse_args()
-    for entry in ENTRIES:
+    if given.larger and given.output == FOLDER:
+        parser.error("--larger needs --output")
+    for entry in LARGER if given.larger else ENTRIES:
         if not fnmatch(entry.name, given.pattern):
             continue
         started = time.perf_counter()
