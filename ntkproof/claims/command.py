@@ -42,7 +42,7 @@ def command(
     wanted = [claim for claim in found if not (fast and claim.slow)]
     if listing:
         for claim in wanted:
-            click.echo(json.dumps(fields(claim)) if as_json else f"{claim.id:48}{claim.verdict:20}{claim.place}")
+            click.echo(_json(fields(claim)) if as_json else f"{claim.id:48}{claim.verdict:20}{claim.place}")
         return
     outcomes = list(_run(wanted, as_json))
     if not as_json:
@@ -83,8 +83,12 @@ def _run(claims: list[Claim], as_json: bool) -> Any:
     for claim in track(claims, "claims", console=console, transient=True, disable=as_json or not console.is_terminal):
         outcome = run(claim)
         if as_json:
-            click.echo(json.dumps({**fields(claim), **results(outcome)}))
+            click.echo(_json({**fields(claim), **results(outcome)}))
         yield outcome
+
+
+def _json(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def fields(claim: Claim) -> dict[str, Any]:
