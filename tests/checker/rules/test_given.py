@@ -5,6 +5,7 @@ The oracle at 200 bits is written from the definition of the network, in mpmath.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -16,10 +17,10 @@ from two_layer import CURVATURE_SQUARED, ENGINES, MP, derive, mp, problem, rejec
 
 from ntkproof.certificate import Array
 from ntkproof.checker.arithmetic import arithmetic
-from ntkproof.checker.claims import Enclosure, LocalDeviation, NearbyPoint, Rejection, parse_claim
+from ntkproof.checker.claims import EigenvalueBound, Enclosure, LocalDeviation, NearbyPoint, Rejection, parse_claim
 from ntkproof.checker.rules import RULES
 from ntkproof.checker.rules.given import evaluation, nearby
-from ntkproof.checker.rules.rule import Setting
+from ntkproof.checker.rules.rule import Proved, Setting
 from ntkproof.problem import Dataset, InputError, Network, Problem, Training, Weights
 from ntkproof.prover.factor import cholesky_floats
 
@@ -300,6 +301,25 @@ def test_rules_about_random_starts_say_nothing_of_given_weights(rule: str, names
     about = instance(0, train="both") if rule in ("both_deviation", "output_weights", "gaussian_residual") else ABOUT
     premises = tuple(parse_claim({"kind": kind.kind, **ANY[kind.kind]}) for kind in RULES[rule].premises)
     assert rejection(about, rule, premises, args) == "outside-theorem"
+
+
+def start_kernel() -> Proved:
+    derived = derive(ABOUT, "given_kernel", (), {"precision": 40})
+    return Proved(derived.claim, derived.matrix)
+
+
+START = EigenvalueBound("initial_kernel", "min", "lower", Fraction(1))
+KERNEL_RULES: dict[str, tuple[Any, ...]] = {
+    "lambda_min": ((START, replace(START, side="upper")), {}),
+    "khatri_rao": ((START,), {}),
+    "spectrum": ((start_kernel(),), {"scale": 1}, {"vectors": Array("int8", (2, 2), bytes([2, 0, 0, 2]))}),
+    "inverse_form": ((start_kernel(), START), {"scale": 1}, {"solution": Array.from_integers([1, 1])}),
+}
+
+
+@pytest.mark.parametrize(("rule", "case"), KERNEL_RULES.items(), ids=KERNEL_RULES)
+def test_the_kernel_at_the_start_is_not_the_limit(rule: str, case: tuple[Any, ...]) -> None:
+    assert rejection(ABOUT, rule, *case) == "bad-premises"
 
 
 def test_weights_and_a_random_start_exclude_each_other() -> None:
