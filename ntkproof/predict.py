@@ -127,8 +127,8 @@ class Limit:
         components: ``u_i·r_0`` for the true eigenvectors, with the sign of ``directions``, shape (n,); the radius
             is the trivial one where an eigenvalue is not seen to be simple.
         instants: one for each time.
-        nngp_posterior: of the Gaussian process with the covariance of ``f_0``; None if that matrix is not proved to
-            be regular.
+        nngp_posterior: of the Gaussian process with the covariance of ``f_0``; None without test inputs, or if that
+            matrix is not proved to be regular.
         ntk_posterior: of the Gaussian process with covariance H; None likewise.
     """
 

@@ -79,14 +79,15 @@ def _ball(enclosed: Enclosed) -> dict[str, Any]:
 
 def _fields(train: Dataset, limit: Limit, truth: Floats | None) -> dict[str, Any]:
     lower, upper = limit.certificate.conclusion["lower"], limit.certificate.conclusion["upper"]
+    m = len(limit.instants[0].mean.value)
     return {
         "sha256": train.sha256,
         "lambda_min": {"lower": lower, "upper": upper},
         "rates": _ball(limit.rates),
         "components": _ball(limit.components),
         "instants": [_instant_fields(each) for each in limit.instants],
-        "nngp_posterior": _posterior_fields(limit.nngp_posterior),
-        "ntk_posterior": _posterior_fields(limit.ntk_posterior),
+        "nngp_posterior": _posterior_fields(limit.nngp_posterior, m),
+        "ntk_posterior": _posterior_fields(limit.ntk_posterior, m),
         "test_targets": [] if truth is None else truth.tolist(),
     }
 
@@ -97,9 +98,9 @@ def _instant_fields(instant: Instant) -> dict[str, Any]:
     return {"time": time, **{name: _ball(getattr(instant, name)) for name in names}}
 
 
-def _posterior_fields(posterior: Posterior | None) -> dict[str, Any] | str:
+def _posterior_fields(posterior: Posterior | None, m: int) -> dict[str, Any] | str:
     if posterior is None:
-        return "the kernel is not proved regular"
+        return "the kernel is not proved regular" if m else "there are no test inputs"
     return {"mean": _ball(posterior.mean), "covariance": _ball(posterior.covariance)}
 
 
@@ -108,7 +109,7 @@ def _posterior_fields(posterior: Posterior | None) -> dict[str, Any] | str:
 
 def _lines(train: Dataset, limit: Limit, truth: Floats | None) -> list[str]:
     lower, upper = limit.lambda_min
-    m = len(limit.instants[0].mean.value) if limit.instants else 0
+    m = len(limit.instants[0].mean.value)
     lines = [
         f"{train.n} training rows, {m} test rows; λ_min(H) in [{float(lower):.10g}, {float(upper):.10g}]",
         f"all errors are proved: at most {_worst(limit):.1g} in residuals and test outputs",
@@ -119,7 +120,7 @@ def _lines(train: Dataset, limit: Limit, truth: Floats | None) -> list[str]:
         "training: loss ½‖r‖², test outputs over random starts (Gaussian output weights)",
         *_course(limit, truth),
     ]
-    if m and limit.instants:
+    if m:
         lines += ["", *_side_by_side(limit, truth)]
     return lines
 
@@ -147,7 +148,7 @@ def _spectrum(limit: Limit) -> list[str]:
 
 def _course(limit: Limit, truth: Floats | None) -> list[str]:
     rows = [["t", "loss"]]
-    m = len(limit.instants[0].mean.value) if limit.instants else 0
+    m = len(limit.instants[0].mean.value)
     if m:
         rows[0] += ["mean std"] + (["rms error of the mean"] if truth is not None else [])
     for each in limit.instants:

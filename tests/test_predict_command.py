@@ -48,6 +48,7 @@ def test_json_has_every_number_with_its_error(run: Run, xor: tuple[str, ...]) ->
 def test_the_end_of_training_is_called_inf(run: Run, xor: tuple[str, ...]) -> None:
     found = json.loads(run("predict", *xor, "--activation", "relu", "--time", "inf", "--json").out)
     assert found["instants"][0]["time"] == "inf"
+    assert found["nngp_posterior"] == found["ntk_posterior"] == "there are no test inputs"
     assert float(found["lambda_min"]["lower"]) > 0
 
 
