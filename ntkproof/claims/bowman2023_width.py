@@ -451,21 +451,22 @@ theta = sp.Symbol("δ", positive=True)
     says="For general inputs λ_min(H∞) = Ω(1).",
     formula=constant,
     verdict=REFUTED,
-    better=theta / 1600,
-    assumes="ReLU, hidden weights trained, two inputs of norm 1 at the angle δ ≤ π/2",
+    better=theta / (2 * sp.pi),
+    assumes="ReLU, hidden weights trained, two inputs of norm 1 at the angle δ < π/2",
     remark="λ_min → 0 as two inputs approach, and n inputs in fixed dimension must approach each other. A bound needs "
-    "their separation δ (Oymak and Soltanolkotabi: of the order δ/n²); the theorem cited assumes random "
+    "their separation (for n inputs of the order δ/n², Oymak and Soltanolkotabi); the theorem cited assumes random "
     "inputs of growing dimension.",
 )
 def _order_one(formula: Any) -> Evidence:
     kernel = (sp.pi - theta) / (2 * sp.pi) * sp.cos(theta)
     least = sp.Rational(1, 2) - kernel  # eigenvalue of (1, −1)/√2, the smaller one as the kernel is nonnegative
-    if sp.limit(least - formula, theta, 0, "+").is_negative:
-        return Evidence(False, f"λ_min = {show(least)} → 0 as δ → 0")
-    margins = [sign((least - formula).subs(theta, sp.Rational(k, 10))) for k in range(1, 16)]
-    ratio = sp.limit(least / formula, theta, 0, "+")
-    holds = all(value == 1 for value in margins) and bool(ratio > 1)
-    return Evidence(holds or None, f"λ_min/bound → {ratio} as δ → 0, and it holds at δ = 0.1, …, 1.5 (Arb)")
+    if sp.limit(least / formula, theta, 0, "+") < 1:
+        return Evidence(False, f"λ_min = {show(least)} is smaller for small δ, and tends to 0")
+    rest = (sp.pi - theta) * (1 - sp.cos(theta)) / (2 * sp.pi)  # nonnegative
+    if sp.expand(least - rest - theta / (2 * sp.pi)) != 0:
+        return Evidence(None, "the remainder of λ_min − δ/(2π)")
+    found = inequality(ge(theta / (2 * sp.pi), formula), {})
+    return Evidence(found.holds, "λ_min = δ/(2π) + (π − δ)(1 − cos δ)/(2π)")
 
 
 # Appendix -------------------------------------------------------------------------------------------------------
@@ -507,6 +508,7 @@ bowman2023.add(
     says="‖W_0‖ ≤ √n_l + √n_{l−1} + t fails with probability at most 2 e^{−t²/2}.",
     formula=2 * sp.exp(-(t**2) / 2),
     better=sp.exp(-(t**2) / 2),
+    assumes="Davidson and Szarek 2001, Theorem II.13: E‖W‖ ≤ √n_l + √n_{l−1}, and Gaussian concentration",
     remark="The factor 2 is not needed: it belongs to the two-sided statement about both extreme singular values.",
 )
 def _norm_probability(formula: Any) -> Evidence:

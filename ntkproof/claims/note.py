@@ -171,12 +171,14 @@ def _finite(polynomial: tuple[Any, ...]) -> tuple[Any, dict[Any, Any]]:
     first = sum(a * b for a, b in zip(*points, strict=True)) / sp.Integer(2) + beta**2
     meaning = {Theta: first, Sigma: covariance + beta**2, Sigma_dot: derivative}
     last = sp.expand(parts[v] + parts[c])
+    meaning |= {WITHOUT: sp.expand(sum(parts.values()) - parts[c]), BIAS_SQUARED: beta**2}
     meaning |= {NEXT: sp.expand(sum(parts.values())), LAST: last, EARLIER: sp.expand(sum(parts.values()) - last)}
     return beta, meaning
 
 
 Theta, Sigma, Sigma_dot = sp.symbols("Θ^(l) Σ^(l+1) Σ'^(l+1)", real=True)
 NEXT, LAST, EARLIER = sp.symbols("Θ^(l+1) last earlier", real=True)
+WITHOUT, BIAS_SQUARED = sp.symbols("Θ_no_output_bias β²", real=True)
 
 
 def _recursion(formula: Any) -> Evidence:
@@ -201,7 +203,15 @@ note.add(
     says="The summand Σ^(l+1) is the contribution of the last layer.",
     formula=equation(LAST, Sigma),
     test=_recursion,
-    remark="Of its weights and its bias: without output bias (the `both` of this project) the kernel has β² less.",
+    remark="Of its weights and its bias.",
+)
+note.add(
+    "output-bias",
+    place="Setup and Theorem 1",
+    says="The last layer has a bias, too, which is trained: without it the kernel is smaller by β².",
+    formula=equation(NEXT - WITHOUT, BIAS_SQUARED),
+    test=_recursion,
+    remark="The networks of Du et al. have none; `all` and `both` of this project.",
 )
 note.add(
     "earlier-layers",

@@ -29,9 +29,10 @@ runs every test again and fails if a verdict changes.
 
 A claim is *proved* by its test: an identity whose difference SymPy simplifies to 0, an inequality whose difference
 has a sign that SymPy sees, or a certificate that the checker accepts. It is *refuted as stated* by an exact
-counterexample, and then the corrected form stands beside it and passes the same test. It is *supported* if a
-simulation with recorded seeds agrees with it at 99.9 % confidence. The formula is what the test reads; what it does
-not say is in the words before it. SymPy, which is not part of the trusted base, is believed here.
+counterexample (once by simulation, and it says so), and then the corrected form stands beside it and passes the same
+test. It is *supported* if a simulation with recorded seeds agrees with it at 99.9 % confidence. The formula is what
+the test reads; what it does not say is in the words before it. SymPy, which is not part of the trusted base, is
+believed here, and so are the theorems named under *Assuming*.
 
 ## From small networks to all
 

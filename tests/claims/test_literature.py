@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -149,6 +150,13 @@ def test_a_mutated_formula_is_refuted(mutation: tuple[str, str, Any]) -> None:
     assert mutated.formula != claim.formula
     assert mutated.test is not None
     assert mutated.test(mutated.formula).holds is False, mutated.test(mutated.formula)
+
+
+def test_a_corrected_formula_is_mutated_too() -> None:
+    for name, factor in (("bowman2023.eigenvalue-order-one", 2), ("bowman2023.descent", 2), ("note.truncation", 2)):
+        claim = CLAIMS[name]
+        mutated = replace(claim, better=claim.better * factor)
+        assert run(mutated).verdict == "undecided", name
 
 
 REFUTED = [claim for claim in FAST if claim.verdict == "refuted as stated"]
