@@ -15,7 +15,7 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
-from ntkproof.claims.claim import Claim, Outcome, Registry, run, select
+from ntkproof.claims.claim import REFUTED, Claim, Outcome, Registry, run, select
 from ntkproof.problem import InputError
 
 COLOURS = {"proved": "green", "refuted as stated": "red", "supported": "cyan", "out of scope": "dim"}
@@ -121,6 +121,7 @@ def table(outcomes: Sequence[Outcome]) -> Table:
         verdict = Text(outcome.verdict, style=COLOURS.get(outcome.verdict, "yellow"))
         if not outcome.unchanged:
             verdict.append(f" (CHANGED: was {outcome.claim.verdict})", style="bold red")
-        evidence = outcome.evidence + (f"; corrected: {outcome.better_evidence}" if outcome.better_evidence else "")
+        kind = "corrected" if outcome.claim.verdict == REFUTED else "sharper"
+        evidence = outcome.evidence + (f"; {kind}: {outcome.better_evidence}" if outcome.better_evidence else "")
         shown.add_row(outcome.claim.id, outcome.claim.method, verdict, Text(evidence))
     return shown
