@@ -394,7 +394,7 @@ def test_long_climbs_stay_within_the_bounds(activation: str) -> None:
         about = instance(seed, activation, sizes, **options)
         for radius in (0.05, 0.5, 3.0):
             for paths in ("matrices", "weights"):
-                found = climb(about, radius, paths, seed, 12, 60)
+                found = climb(about, radius, paths, seed, 6, 25)
                 worst = np.maximum(worst, found)
                 assert found[0] <= 1 + 1e-5, (sizes, radius, paths)
                 assert found[1] <= 1 + 1e-9, (sizes, radius, paths)
