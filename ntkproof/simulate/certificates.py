@@ -22,6 +22,7 @@ from ntkproof.simulate.statistics import Finding, happens
 Floats = NDArray[np.float64]
 
 PARTS = ("loss", "radius", "kernel_deviation")
+_FLOW_UNTIL = 1e-20
 _ROUNDING = 1e-9  # of a ratio; beside the error that the integrator reports
 _FLOOR = 1e-13  # of an output, relative to the targets: float64 knows residuals no better
 
@@ -56,6 +57,8 @@ def experiment_of(problem: Problem, **options: Any) -> Experiment:
         raise InputError(f"width {start.width} is too wide to simulate: more than {MAX_WEIGHTS} weights")
     init = "given" if training is None else training.init
     step_size = None if start.step_size is None else float(start.step_size)
+    if step_size is None:  # a rate that is too large may break its bound late
+        options = {"until": _FLOW_UNTIL, **options}
     return Experiment(problem.dataset, problem.network, init, step_size=step_size, weights=weights, **options)
 
 

@@ -67,8 +67,9 @@ class Experiment:
         init: as in `ntkproof.problem.Training`; deep networks are ``gaussian``.
         parametrisation: ``ntk``, ``standard`` or ``mup`` (`ntkproof.simulate.networks`).
         step_size: of gradient descent; 0 takes one over the norm of the kernel; None is gradient flow.
-        steps: of gradient descent; None lets the linear prediction fall to `DESCENT_UNTIL` of the loss.
-        time: of gradient flow; None lets the linear prediction fall to `FLOW_UNTIL` of the loss.
+        steps: of gradient descent; None lets the linear prediction of the loss fall to ``until`` of its start.
+        time: of gradient flow; None likewise.
+        until: a share of the loss; None takes `DESCENT_UNTIL` or `FLOW_UNTIL`.
         batch: samples in a batch of gradient descent, None for all.
         records: how often, at most, a training is measured, the start included; geometrically spaced.
         tolerance: of gradient flow (`ntkproof.simulate.training.flow`).
@@ -85,6 +86,7 @@ class Experiment:
     step_size: float | None = None
     steps: int | None = None
     time: float | None = None
+    until: float | None = None
     batch: int | None = None
     records: int = 40
     tolerance: float | None = None
@@ -106,6 +108,8 @@ class Experiment:
             raise InputError(f"the number of steps must be from 1 to 10^9, not {self.steps}")
         if self.time is not None and not 0 < self.time <= 1e12:
             raise InputError(f"the time must be above 0 and at most 10^12, not {self.time:g}")
+        if self.until is not None and not 1e-24 <= self.until < 1:
+            raise InputError(f"the share of the loss that is left must be from 1e-24 to 1, not {self.until:g}")
         if self.batch is not None and not 1 <= self.batch <= self.dataset.n:
             raise InputError(f"a batch must have 1 to {self.dataset.n} samples, not {self.batch}")
         if not 2 <= self.records <= 10_000:
@@ -140,6 +144,7 @@ class Experiment:
             "step_size": "auto" if self.step_size == 0 else self.step_size,
             "steps": self.steps,
             "time": self.time,
+            "until": self.until,
             "batch": self.batch,
             "records": self.records,
             "tolerance": self.tolerance,
@@ -260,10 +265,10 @@ def schedule(experiment: Experiment, kernel: Floats, residual: Floats) -> tuple[
     if not largest > 0:
         raise InputError("the kernel is 0: nothing moves in training")
     if experiment.step_size is None:
-        end = experiment.time or predicted_time(eigenvalues, components, FLOW_UNTIL)
+        end = experiment.time or predicted_time(eigenvalues, components, experiment.until or FLOW_UNTIL)
         return 0.0, [0.0, *np.geomspace(min(0.01 / largest, end / 10), end, experiment.records - 1).tolist()]
     step_size = experiment.step_size or 1 / largest
-    predicted = predicted_time(eigenvalues, components, DESCENT_UNTIL) / step_size
+    predicted = predicted_time(eigenvalues, components, experiment.until or DESCENT_UNTIL) / step_size
     steps = experiment.steps or max(1, min(math.ceil(predicted), MOST_STEPS))
     measured = np.unique(np.rint(np.geomspace(1, steps, experiment.records - 1)))
     return step_size, [0.0, *measured.tolist()]

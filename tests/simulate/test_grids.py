@@ -208,6 +208,7 @@ def test_folders_that_are_none(tmp_path: Path) -> None:
         ({"step_size": 0.1, "batch": 4}, "a batch must have 1 to 3 samples, not 4"),
         ({"time": 0.0}, "the time must be above 0"),
         ({"time": math.inf}, "the time must be above 0"),
+        ({"until": 0.0}, "the share of the loss that is left must be from 1e-24 to 1"),
         ({"records": 1}, "the number of measurements must be from 2 to"),
         ({"tolerance": 0.5}, "the tolerance must be from 1e-12 to 0.1"),
     ],

@@ -84,7 +84,7 @@ def test_simulate_writes_a_run(run: Run) -> None:
 
 
 def test_simulate_tests_a_certificate(run: Run) -> None:
-    """And says when the certificate itself is wrong: its rate is doubled until training contradicts it."""
+    """And says when the certificate itself is wrong: its rate is twice what is true."""
     Path("points.csv").write_text("a,b,y\n1,0,0.1\n0,1,-0.1\n")
     assert run("certify", *DATA, "--statement", "convergence", "-o", "c.cert.json").code == 0
     tested = run("simulate", "--certificate", "c.cert.json", "--seeds", "3", "--jobs", "1", "-o", "run", "--json")
@@ -94,7 +94,7 @@ def test_simulate_tests_a_certificate(run: Run) -> None:
     forged = json.loads(Path("c.cert.json").read_text())
     rate = float(forged["conclusion"]["claim"]["rate"])
     assert rate < 0.8  # the true one is 2 λ_min(H∞) = 8/(3π) = 0.849 for orthogonal unit samples
-    forged["conclusion"]["claim"]["rate"] = "1.7"
+    forged["conclusion"]["claim"]["rate"] = "1.7"  # twice the true one, rounded
     Path("f.cert.json").write_text(json.dumps(forged))
     asked = ("simulate", "--certificate", "f.cert.json", "--seeds", "12", "--jobs", "1", "-o", "false", "--json")
     found = json.loads(run(*asked).out)["certificate"]
