@@ -28,6 +28,7 @@ FORWARD = 40
 BACKWARD = 36
 NORM_BITS = 40
 BLOCK = 2**13  # hidden neurons that are evaluated together when there is one hidden layer
+FEW = 2**10  # rows whose Gram matrix may be in Python integers
 
 
 Norms = tuple[tuple[Fraction, ...], ...]
@@ -301,14 +302,25 @@ def norm_squared(numbers: Fixed, a: Ints, rounds: int = 6) -> Fraction:
     Each ``BBᵀ`` is rounded to about `NORM_BITS` bits; entries off by 3 units move the norm by 3 units per row.
     """
     if len(a) > a.shape[1]:
-        a = a.T.copy()
+        a = a.T
     shift = max(0, (_peak(a) ** 2 * a.shape[1]).bit_length() - NORM_BITS)
-    squared = numbers.product(a, a, shift)
+    squared = _squared(numbers, a, shift)
     if rounds == 0:
         norm = Fraction(int(np.abs(squared).sum(axis=1).max()))
     else:
         norm = root(norm_squared(numbers, squared, rounds - 1))
     return Fraction((norm + 3 * len(a)) * 2**shift)
+
+
+def _squared(numbers: Fixed, a: Ints, shift: int) -> Ints:
+    """Return integers ``C`` with ``|C − 2^-shift a aᵀ| ≤ 3`` entry by entry; if rows are few and long, in blocks."""
+    if a.shape[1] <= BLOCK or len(a) > FEW:
+        return numbers.product(a, a, shift)
+    sums = numbers.grams(len(a))
+    for first in range(0, a.shape[1], BLOCK):
+        sums.add(a[:, first : first + BLOCK])
+    rounded = (sums.total() + (1 << shift >> 1)) >> shift
+    return numbers.integers(rounded.astype(np.int64))
 
 
 def _square(error: int, count: int, p: int) -> Fraction:

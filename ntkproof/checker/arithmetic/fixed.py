@@ -114,8 +114,8 @@ class Sliced:
     def product(self, a: Ints, b: Ints, shift: int) -> Ints:
         """See `Fixed`: digits from the lowest weight up, each carry rounded down, then the rest shifted into place."""
         bits = slices.slice_bits(a.shape[1])
-        left, right = (slices.balanced([x.copy()], bits) for x in (a, b))
-        planes = [[plane.astype(np.float64) for plane in side] for side in (left, right)]
+        left = _digits(a, bits)
+        right = left if b is a else _digits(b, bits)
         peaks = [[slices.peak(plane) for plane in side] for side in (left, right)]
         total = np.zeros((len(a), len(b)), np.int64)
         limit, position = 0, 0  # total is known to be at most limit, in units of 2^position
@@ -129,7 +129,7 @@ class Sliced:
                 limit += bound << (bits * weight - position)
                 if bound > _FLOAT_EXACT or limit >= _WORD:
                     raise OverflowError("a product of fixed-point matrices is too large")
-                part = (planes[0][s] @ planes[1][weight - s].T).astype(np.int64)
+                part = (left[s] @ right[weight - s].T).astype(np.int64)
                 total += part << (bits * weight - position)
         return (total + (1 << (shift - position) >> 1)) >> (shift - position)
 
@@ -162,6 +162,11 @@ class _SlicedGrams:
             self.sum += slices.python_ints(self.words.words, self.bits)
         self.count = 0
         return self.sum
+
+
+def _digits(values: Ints, bits: int) -> list[NDArray[np.float64]]:
+    """The balanced digits of int64 integers, as float64 matrices."""
+    return [plane.astype(np.float64) for plane in slices.balanced([values.copy()], bits)]
 
 
 def _shifted(values: Ints, shift: int) -> Ints:
