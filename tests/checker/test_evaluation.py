@@ -362,6 +362,20 @@ def test_many_blocks_add_up(engine: str, monkeypatch: Any) -> None:
     assert contains(evaluate(problem, engine), Truth(problem))
 
 
+@engines
+@pytest.mark.parametrize("name", ["erf", "abs"])
+def test_a_mirrored_network_is_the_one_written_out(engine: str, name: str) -> None:
+    w, a, b = np.array([[1.0, 0.5], [-2.0, 0.25]]), np.array([[1.5, -0.75]]), np.array([0.5, 1.0])
+    options = {"activation": name, "train": "both", "bias": "0.5"}
+    inputs = [[1.0, -2.0], [0.5, 1.0]]
+    one = evaluate(given(inputs, [w, a], [b], True, **options), engine)
+    two = evaluate(given(inputs, [np.vstack([w, w]), np.hstack([a, -a])], [np.hstack([b, b])], **options), engine)
+    for k in (1, 2):
+        assert (one.layers[k].gradients == two.layers[k].gradients).all()
+        assert (one.layers[k].inputs == two.layers[k].inputs).all()
+        assert replace(one.layers[k], gradients=0, inputs=0) == replace(two.layers[k], gradients=0, inputs=0)
+
+
 # The parts, at their worst --------------------------------------------------------------------------------------
 
 
