@@ -316,13 +316,13 @@ class Supremum:
     upper: Fraction | None
 
 
-def suprema(text: str, numbers: Any, orders: int = 3) -> tuple[Supremum, ...]:
-    """Return ``B0 = sup |σ|``, ``B1 = sup |σ'|``, ``B2 = sup |σ''|`` … over all reals, each two-sided.
+def suprema(text: str, numbers: Any, orders: tuple[int, ...] = (0, 1, 2)) -> tuple[Supremum, ...]:
+    """Return ``B0 = sup |σ|``, ``B1 = sup |σ'|`` and ``B2 = sup |σ''|`` over all reals, each two-sided.
 
     Args:
         text: the expression of σ.
         numbers: an enclosing number context (its precision does not matter).
-        orders: how many.
+        orders: of the derivatives.
 
     Raises:
         InputError: not an expression, not twice differentiable, or no bound was found; the message says why.
@@ -331,8 +331,8 @@ def suprema(text: str, numbers: Any, orders: int = 3) -> tuple[Supremum, ...]:
     if has_kink(node):
         raise InputError("abs and relu are not twice differentiable at 0")
     with numbers.at(BITS) as coarse:
-        start, tails = _tails(node, coarse, orders - 1)
-        return tuple(_supremum(node, coarse, start, tails[order], order) for order in range(orders))
+        start, tails = _tails(node, coarse, max(orders))
+        return tuple(_supremum(node, coarse, start, tails[order], order) for order in orders)
 
 
 def _supremum(node: Node, numbers: Any, start: int, tails: list[Tail], order: int) -> Supremum:

@@ -22,13 +22,13 @@ def height_squared(text: str) -> Fraction | None:
     if split_activation(text)[0] in ("erf", "sin", "cos"):
         return Fraction(1)
     expression = expression_of(text)
-    height = None if expression is None else _suprema(expression, 3)[0]
+    height = None if expression is None else _suprema(expression)[0]
     return None if height is None else height**2
 
 
 @lru_cache(maxsize=64)
-def _suprema(expression: str, orders: int) -> tuple[Fraction | None, ...]:
-    """Return upper bounds of ``sup|σ|``, ``sup|σ'|``, ``sup|σ''|`` …, None where none is known."""
+def _suprema(expression: str, orders: tuple[int, ...] = (0, 1, 2)) -> tuple[Fraction | None, ...]:
+    """Return upper bounds of ``sup|σ|``, ``sup|σ'|`` and ``sup|σ''|``, None where none is known."""
     try:
         return tuple(found.upper for found in suprema(expression, Intervals(64), orders))
     except (ValueError, ArithmeticError) as error:
@@ -51,7 +51,7 @@ def activation_facts(text: str) -> tuple[Fraction, Fraction | None, bool, Fracti
     expression = expression_of(text)
     if expression is None:
         raise Rejection("outside-theorem", f"no derivative bounds for the activation {name}")
-    _, steepest, bend = _suprema(expression, 3)
+    _, steepest, bend = _suprema(expression)
     if steepest is None or bend is None:
         raise Rejection("hypothesis", f"no finite bounds of the derivatives of {text[:60]} are known")
     return steepest**2, bend**2, name in INCREASING, Fraction(0)
@@ -66,7 +66,7 @@ def jerk(text: str) -> Fraction:
     if name == "erf":  # σ''' = (2/√π)(4z² − 2)e^{−z²}, and |4t − 2|e^{−t} is largest at t = 0
         return upper(lambda numbers, x: 4 * x / numbers.sqrt(numbers.pi), 1)
     expression = expression_of(text)
-    third = None if expression is None else _suprema(expression, 4)[3]
+    third = None if expression is None else _suprema(expression, (3,))[0]
     if third is None:
         raise Rejection("hypothesis", f"no finite bound of the third derivative of {text[:60]} is known")
     return third

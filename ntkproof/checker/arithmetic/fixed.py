@@ -100,6 +100,7 @@ class Sliced:
 
     def quantise(self, values: NDArray[np.float64], factor: Fraction, p: int) -> Ints:
         """See `Fixed`: two roundings of at most 2^-53 relative each, and one to the nearest integer."""
+        slices.require_ieee()
         with np.errstate(all="ignore"):  # what is too large is refused
             return _rounded(np.ldexp(values * float(factor), p))
 

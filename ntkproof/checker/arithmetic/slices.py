@@ -484,3 +484,13 @@ def _float_planes(inputs: Floats, exponent: int, bits: int) -> list[Floats] | No
     if rest.any():
         raise OverflowError("slicing the inputs left a remainder")
     return planes[::-1]
+
+
+def require_ieee() -> None:
+    """Raise ValueError unless sums round to nearest, ties to even, and underflow is gradual, on this thread."""
+    one = np.ones(4)
+    sums = one + np.array([1.0, 3.0, -0.5, -1.5]) * 2.0**-53
+    expected = [1.0, 1 + 2.0**-51, 1.0, 1 - 2.0**-52]
+    smallest = np.array([2.0**-1074])
+    if sums.tolist() != expected or not (smallest * 1.0 + smallest > smallest)[0]:
+        raise ValueError("the processor does not round to nearest with gradual underflow")

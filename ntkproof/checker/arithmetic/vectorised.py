@@ -55,7 +55,7 @@ def enclose_kernel_vectorised(
         ValueError: float64 does not do: its range, or what it knows of a divisor, is too small, ``|A|`` reaches
             2^61, or the processor does not round to nearest with gradual underflow.
     """
-    _require_ieee()
+    slices.require_ieee()
     if abs(precision) > _MAX_PRECISION or inputs_gram.n > _MAX_ROWS:
         raise ValueError("the precision, or the number of rows, is out of the range of the float64 enclosure")
     with np.errstate(all="ignore"):
@@ -171,13 +171,3 @@ def _two_product(a: Any, b: Any) -> tuple[Any, Any]:
     p = a * b
     (a1, a2), (b1, b2) = _split(a), _split(b)
     return p, a2 * b2 - (((p - a1 * b1) - a2 * b1) - a1 * b2)
-
-
-def _require_ieee() -> None:
-    """Raise ValueError unless sums round to nearest, ties to even, and underflow is gradual, on this thread."""
-    one = np.ones(4)
-    sums = one + np.array([1.0, 3.0, -0.5, -1.5]) * 2.0**-53
-    expected = [1.0, 1 + 2.0**-51, 1.0, 1 - 2.0**-52]
-    smallest = np.array([2.0**-1074])
-    if sums.tolist() != expected or not (smallest * 1.0 + smallest > smallest)[0]:
-        raise ValueError("the processor does not round to nearest with gradual underflow")

@@ -316,7 +316,7 @@ def test_any_rounding_mode_will_do(mode: int) -> None:
         fenv.fesetround(mode)
         results = [x + y, x - y, x * y, x / y, third * x, NUMBERS.sqrt(y), NUMBERS.angle(x, y), NUMBERS.exp(x)]
         with pytest.raises(ValueError, match="round to nearest"):
-            vectorised._require_ieee()
+            slices.require_ieee()
     finally:
         fenv.fesetround(0)
     for k in range(500):
@@ -346,14 +346,14 @@ def test_error_free_sums_and_products(a: float, b: float) -> None:
 
 
 def test_the_processor_is_examined(monkeypatch: pytest.MonkeyPatch) -> None:
-    vectorised._require_ieee()
+    slices.require_ieee()
 
     def flushed(shape: int) -> Any:
         return np.zeros(shape)
 
     monkeypatch.setattr(vectorised.np, "ones", flushed)
     with pytest.raises(ValueError, match="round to nearest"):
-        vectorised._require_ieee()
+        slices.require_ieee()
 
 
 # End to end -----------------------------------------------------------------------------------------------------
