@@ -465,7 +465,7 @@ def test_matrices_are_immutable() -> None:
 
 
 def test_slices_that_are_too_wide_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slices, "_slice_bits", lambda length: 28)
+    monkeypatch.setattr(slices, "slice_bits", lambda length: 28)
     with pytest.raises(OverflowError, match=r"2\^53"):
         norm(slices, 7, [0] * 28, 0, 1, 0, [-(1 << 27)] * 28, 0)
     with pytest.raises(OverflowError, match=r"2\^53"):
