@@ -31,7 +31,7 @@ def test_training_stays_within_what_is_certified(name: str):
     found = page().continued(page().certificate(name))
     assert len(found.time) > 10
     assert (found.loss <= found.loss_bound * (1 + 1e-3)).all()
-    assert found.loss[-1] < 0.2
+    assert found.loss[-1] < 0.4
     assert found.distance.max() <= found.radius
     assert found.least.min() >= found.least_bound
     assert found.change.max() <= found.change_bound
