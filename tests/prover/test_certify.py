@@ -98,13 +98,13 @@ def test_deep_kernels_of_nearly_parallel_rows(tmp_path: Path) -> None:
 
 def test_one_precise_enclosure_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     precisions = []
-    enclose = search._enclose
+    enclose = search.enclose
 
     def counted(draft: search.Draft, precision: int) -> search.Enclosure:
         precisions.append(precision)
         return enclose(draft, precision)
 
-    monkeypatch.setattr(search, "_enclose", counted)
+    monkeypatch.setattr(search, "enclose", counted)
     for eps in (1e-3, 1e-6, 1e-9, 1e-12):
         precisions.clear()
         certify(Dataset(planted(40, 8, eps)), Network("erf", train="hidden"))
@@ -159,14 +159,14 @@ def test_an_eigenvalue_out_of_reach_is_bounded_from_above() -> None:
 
 
 def test_an_enclosure_that_fails_later_leaves_what_was_reached(monkeypatch: pytest.MonkeyPatch) -> None:
-    enclose = search._enclose
+    enclose = search.enclose
 
     def limited(draft: search.Draft, precision: int) -> search.Enclosure:
         if precision > 100:
             raise search.InputError("too much work")
         return enclose(draft, min(precision, 60))
 
-    monkeypatch.setattr(search, "_enclose", limited)
+    monkeypatch.setattr(search, "enclose", limited)
     certificate = certify(Dataset(planted(10, 4, 1e-5)), Network("erf", train="hidden"), gap=1e-9)
     assert Fraction(1, 10**9) < reached(certificate) < 1
     assert check(certificate).valid
