@@ -12,7 +12,7 @@ from typing import Any
 from ntkproof.checker.activations import Numbers
 from ntkproof.checker.claims import Bound, Convergence, EigenvalueBound, JacobianDeviation, Rejection
 from ntkproof.checker.rules.initialization import chernoff_failure, output_moments
-from ntkproof.checker.rules.rule import Derived, Inputs, Proved, Rule, Setting
+from ntkproof.checker.rules.rule import Derived, Inputs, Rule, Setting, eigenvalue_bound
 from ntkproof.checker.rules.two_layer import both_training, inputs_norm_squared, lambda_zero, trained, value
 from ntkproof.checker.scalars import Scalars, upper
 
@@ -104,21 +104,10 @@ def _both_deviation(setting: Setting, step: Inputs) -> Derived:
     """``ε(s) = ‖M‖ s/√m`` around ``θ_0``."""
     network = both_training(setting)
     norm, weight = inputs_norm_squared(step.premises[0]), value(step.premises[2], "output_weights")
-    hadamard = _hadamard(step.premises[1])
+    hadamard = eigenvalue_bound(step.premises[1], "inputs_squared", "max", "upper")
     curvature = network.curvature_squared or Fraction(0)
     slope = upper(both_slope, network.slope_squared, norm, curvature, hadamard, weight, network.training.width)
     return Derived(JacobianDeviation(slope * 0, slope, "no"))
-
-
-def _hadamard(premise: Proved) -> Fraction:
-    claim = premise.claim
-    if not isinstance(claim, EigenvalueBound) or (claim.matrix, claim.eigenvalue, claim.side) != (
-        "inputs_squared",
-        "max",
-        "upper",
-    ):
-        raise Rejection("bad-premises", "a premise must be an upper bound on lambda_max of inputs_squared")
-    return claim.value
 
 
 def _initial_jacobian_norm(setting: Setting, step: Inputs) -> Derived:

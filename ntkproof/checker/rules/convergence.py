@@ -11,7 +11,7 @@ from typing import Any
 
 from ntkproof.checker.activations import Numbers
 from ntkproof.checker.claims import Bound, Convergence, JacobianDeviation, Rejection, show
-from ntkproof.checker.rules.rule import Derived, Inputs, Proved, Rule, Setting
+from ntkproof.checker.rules.rule import Derived, Inputs, Proved, Rule, Setting, require
 from ntkproof.checker.rules.two_layer import trained, value
 from ntkproof.checker.scalars import lower, upper
 from ntkproof.problem import exact
@@ -75,7 +75,7 @@ def _square_root_upper(x: Fraction) -> Fraction:
 
 def _sigma_zero(premise: Proved) -> Fraction:
     lambda_min = value(premise, "initial_lambda_min")
-    _hypothesis("λ_min(H_0) > 0", Fraction(0), lambda_min)
+    require("λ_min(H_0) > 0", lambda_min, Fraction(0))
     return _square_root_lower(lambda_min)
 
 
@@ -83,12 +83,6 @@ def _deviation(premise: Proved) -> JacobianDeviation:
     if not isinstance(premise.claim, JacobianDeviation):
         raise Rejection("bad-premises", "a premise must be a jacobian_deviation")
     return premise.claim
-
-
-def _hypothesis(name: str, needed: Fraction, have: Fraction) -> None:
-    """Require ``have > needed``."""
-    if not have > needed:
-        raise Rejection("hypothesis", f"the hypothesis {name} fails", f"> {show(needed, 6)}", show(have, 6))
 
 
 def _radius(step: Inputs) -> Fraction:
@@ -123,8 +117,8 @@ def _kantorovich(setting: Setting, step: Inputs) -> Derived:
     deviation, norm = _deviation(step.premises[2]), initial_norm(step.premises[3])
     ball = (deviation.offset, deviation.slope, _radius(step))
     least = lower(least_singular_value, sigma, *ball)
-    _hypothesis("σ_min > 0 in the ball", Fraction(0), least)
-    _hypothesis("Φ(R) > ρ_0", residual, lower(spent_residual, sigma, *ball))
+    require("σ_min > 0 in the ball", least, Fraction(0))
+    require("Φ(R) > ρ_0", lower(spent_residual, sigma, *ball), residual)
     return _converges(setting, step, 2 * least**2, step.numbers["radius"], upper(kernel_deviation, norm, *ball))
 
 
@@ -138,10 +132,10 @@ def _descent(setting: Setting, step: Inputs) -> Derived:
     deviation, norm = _lipschitz(step.premises[2]), value(step.premises[3], "jacobian_norm")
     ball = (deviation.offset, deviation.slope, _radius(step))
     factor = lower(descent_factor, eta, norm, deviation.slope, residual)
-    _hypothesis("κ > 0", Fraction(0), factor)
+    require("κ > 0", factor, Fraction(0))
     least = lower(least_singular_value, sigma, *ball)
-    _hypothesis("σ_min > 0 in the ball", Fraction(0), least)
-    _hypothesis("κΦ(R) > ρ_0", residual, factor * lower(spent_residual, sigma, *ball))
+    require("σ_min > 0 in the ball", least, Fraction(0))
+    require("κΦ(R) > ρ_0", factor * lower(spent_residual, sigma, *ball), residual)
     rate = lower(descent_rate, factor, eta, least)
     return _converges(setting, step, rate, step.numbers["radius"], upper(kernel_deviation, norm, *ball))
 
@@ -162,7 +156,7 @@ def _distance(setting: Setting, step: Inputs) -> Derived:
     if not 0 < share < 1:
         raise Rejection("bad-argument", "the argument share must be strictly between 0 and 1")
     h = deviation.slope * omega / sigma
-    _hypothesis("1 - h(1 + √(2G - 1)) > share", Fraction(0), lower(distance_margin, h, share))
+    require("1 - h(1 + √(2G - 1)) > share", lower(distance_margin, h, share), Fraction(0))
     radius = omega * upper(excursion, h, share)
     least = share * sigma
     return _converges(

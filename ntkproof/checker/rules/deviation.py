@@ -9,7 +9,7 @@ from typing import Any
 
 from ntkproof.checker.claims import Bound, EigenvalueBound, Enclosure, JacobianDeviation, Rejection
 from ntkproof.checker.rules.initialization import GAUSSIAN
-from ntkproof.checker.rules.rule import Derived, Inputs, Rule, Setting
+from ntkproof.checker.rules.rule import Derived, Inputs, Rule, Setting, eigenvalue_bound
 from ntkproof.checker.rules.two_layer import hidden_training, inputs_norm_squared
 from ntkproof.checker.scalars import Scalars, upper
 
@@ -50,16 +50,10 @@ def _inputs_squared(setting: Setting, step: Inputs) -> Derived:
 def _smooth_deviation(setting: Setting, step: Inputs) -> Derived:
     """``ε(s) = Λ s`` for σ in C²."""
     network = hidden_training(setting)
-    claim = step.premises[0].claim
-    if not isinstance(claim, EigenvalueBound) or (claim.matrix, claim.eigenvalue, claim.side) != (
-        "inputs_squared",
-        "max",
-        "upper",
-    ):
-        raise Rejection("bad-premises", "the premise must be an upper bound on lambda_max of inputs_squared")
+    hadamard = eigenvalue_bound(step.premises[0], "inputs_squared", "max", "upper")
     if network.curvature_squared is None:
         raise Rejection("hypothesis", "the activation is not C², so its Jacobian is not Lipschitz")
-    slope = upper(smooth_slope, network.curvature_squared, claim.value, network.training.width)
+    slope = upper(smooth_slope, network.curvature_squared, hadamard, network.training.width)
     return Derived(JacobianDeviation(slope * 0, slope, "yes"))
 
 

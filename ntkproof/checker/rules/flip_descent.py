@@ -14,7 +14,7 @@ from ntkproof.checker.activations import Numbers
 from ntkproof.checker.claims import Bound, Convergence, EigenvalueBound, JacobianDeviation, Rejection, show
 from ntkproof.checker.rules.convergence import DYNAMICS, kernel_deviation, least_singular_value
 from ntkproof.checker.rules.deviation import flip_deviation
-from ntkproof.checker.rules.rule import Derived, Inputs, Rule, Setting
+from ntkproof.checker.rules.rule import Derived, Inputs, Rule, Setting, require
 from ntkproof.checker.rules.two_layer import hidden_training, value
 from ntkproof.checker.scalars import lower, upper
 from ntkproof.problem import exact
@@ -63,26 +63,21 @@ def _flip_descent(setting: Setting, step: Inputs) -> Derived:
         raise Rejection("hypothesis", "the deviation must hold along paths", "lipschitz: path", "no")
     if not radius > 0:
         raise Rejection("bad-argument", "the argument radius must be positive")
-    _more("λ_min(H_0) > 0", lambda_min, Fraction(0))
+    require("λ_min(H_0) > 0", lambda_min, Fraction(0))
     sigma = lower(lambda numbers, x: numbers.sqrt(x), lambda_min)
     ball = (deviation.offset, deviation.slope, radius)
     factor = lower(kept, eta, norm)
-    _more("1 - ηβ²/2 > 0", factor, Fraction(0))
-    _more("σ_min > 0 in the ball", lower(least_singular_value, sigma, *ball), Fraction(0))
-    _more("κΦ(R) - Rε(R) > ρ_0", lower(descent_spending, factor, sigma, *ball), residual)
+    require("1 - ηβ²/2 > 0", factor, Fraction(0))
+    require("σ_min > 0 in the ball", lower(least_singular_value, sigma, *ball), Fraction(0))
+    require("κΦ(R) - Rε(R) > ρ_0", lower(descent_spending, factor, sigma, *ball), residual)
     x = lower(shrinking, factor, eta, sigma, *ball)
-    _more("κσ_* > ε(R)", x, Fraction(0))
+    require("κσ_* > ε(R)", x, Fraction(0))
     failure = sum(step.events.values(), Fraction(0))
     if not failure < 1:
         raise Rejection("failure-probability", "the failure probabilities add up to 1 or more", "< 1", show(failure, 6))
     rate, drift = (2 * x - x * x) / eta, upper(kernel_deviation, norm, *ball)
     claim = Convergence("descent", Fraction(training.width), rate, failure, radius, drift)
     return Derived(claim, assumptions=frozenset({f"the network is trained by {DYNAMICS['descent']}"}))
-
-
-def _more(name: str, have: Fraction, needed: Fraction) -> None:
-    if not have > needed:
-        raise Rejection("hypothesis", f"the hypothesis {name} fails", f"> {show(needed, 6)}", show(have, 6))
 
 
 flip_path = Rule(_flip_path, (EigenvalueBound,), numbers=("tau", "failure"))

@@ -22,7 +22,7 @@ from ntkproof.checker.evaluation import FORWARD, Evaluation, Evaluator, distance
 from ntkproof.checker.profile import jacobian_norm, profile, spikes, weight_norms
 from ntkproof.checker.rules.eigenvalues import shifted_bound
 from ntkproof.checker.rules.local_deviation import lipschitz
-from ntkproof.checker.rules.rule import Derived, Inputs, Rule, Setting
+from ntkproof.checker.rules.rule import Derived, Inputs, Rule, Setting, eigenvalue_bound
 from ntkproof.checker.scalars import upper
 from ntkproof.problem import Weights
 
@@ -108,15 +108,12 @@ def _nearby_point(setting: Setting, step: Inputs) -> Derived:
 
 def _given_quantities(setting: Setting, step: Inputs) -> Derived:
     """The certified quantities of the weights, together; ``λ_min(H_0)`` from the premise."""
-    least = step.premises[0].claim
-    needed = ("initial_kernel", "min", "lower")
-    if not isinstance(least, EigenvalueBound) or (least.matrix, least.eigenvalue, least.side) != needed:
-        raise Rejection("bad-premises", "the premise must be a lower bound on lambda_min of initial_kernel")
+    least = eigenvalue_bound(step.premises[0], "initial_kernel", "min", "lower")
     at, evaluator = evaluation(setting), Evaluator(setting.arithmetic, setting.problem, given(setting), setting.tick)
     margins = [int(np.abs(z).min()) - error for z, error, _ in evaluator.hyperplanes()]
     claim = Quantities(
         residual_norm(at),
-        max(least.value, Fraction(0)),
+        max(least, Fraction(0)),
         jacobian_norm(evaluator, at),
         weight_norms(evaluator),
         spikes(evaluator, at),

@@ -31,9 +31,9 @@ from ntkproof.checker.rules.deviation import DIFFERENTIAL_INCLUSION, SELECTION
 from ntkproof.checker.rules.given import evaluation, given
 from ntkproof.checker.rules.initialization import quadratic_inverse
 from ntkproof.checker.rules.instance import drift
-from ntkproof.checker.rules.rule import Derived, Inputs, Proved, Rule, Setting
+from ntkproof.checker.rules.rule import Derived, Inputs, Proved, Rule, Setting, eigenvalue_bound, require
 from ntkproof.checker.rules.tube import inputs_gram, residual_integral, steepest, tube_radius
-from ntkproof.checker.rules.two_layer import value
+from ntkproof.checker.rules.two_layer import inputs_norm_squared, value
 from ntkproof.checker.scalars import lower, upper
 
 UNITS = 40  # bits of the largest entry of a matrix of shares
@@ -110,7 +110,7 @@ def _given_flips(setting: Setting, step: Inputs) -> Derived:
     """``ε(R)² = (B²A²/m) ‖X‖² max_i k_i(R)``, at most ``k_i`` neurons flip at ``x_i`` on a path of length R."""
     evaluator, slope, jump = _kinked(setting)
     radius, kernel, weights = _positive(step, "radius"), inputs_gram(setting), given(setting)
-    norm = _inputs_norm_squared(step.premises[0])
+    norm = inputs_norm_squared(step.premises[0])
     copies, n = (2 if weights.mirrored else 1), len(kernel)
     budgets = [radius**2 * kernel[i][i] * 4**FORWARD for i in range(n)]
     caps = [isqrt(ceil(budget)) + 1 for budget in budgets]
@@ -141,14 +141,6 @@ def _affordable(sizes: NDArray[Any], budget: Fraction, copies: int) -> int:
     return count
 
 
-def _inputs_norm_squared(premise: Proved) -> Fraction:
-    claim = premise.claim
-    needed = ("inputs", "max", "upper")
-    if not isinstance(claim, EigenvalueBound) or (claim.matrix, claim.eigenvalue, claim.side) != needed:
-        raise Rejection("bad-premises", "a premise must be an upper bound on lambda_max of the inputs")
-    return claim.value
-
-
 def _given_path(setting: Setting, step: Inputs) -> Derived:
     """``r_0ᵀH_0⁻¹r_0``, squared distance to the solution of the linearised problem, from any approximate solution."""
     enclosure, matrix = step.premises[0].claim, step.premises[0].matrix
@@ -167,13 +159,9 @@ def _given_path(setting: Setting, step: Inputs) -> Derived:
 
 
 def _lambda_zero(premise: Proved) -> Fraction:
-    claim = premise.claim
-    needed = ("initial_kernel", "min", "lower")
-    if not isinstance(claim, EigenvalueBound) or (claim.matrix, claim.eigenvalue, claim.side) != needed:
-        raise Rejection("bad-premises", "a premise must be a lower bound on lambda_min of initial_kernel")
-    if not claim.value > 0:
-        raise Rejection("hypothesis", "the hypothesis λ_min(H_0) > 0 fails", "> 0", show(claim.value, 6))
-    return claim.value
+    bound = eigenvalue_bound(premise, "initial_kernel", "min", "lower")
+    require("λ_min(H_0) > 0", bound, Fraction(0))
+    return bound
 
 
 def _instance_tube(setting: Setting, step: Inputs) -> Derived:
@@ -186,14 +174,13 @@ def _instance_tube(setting: Setting, step: Inputs) -> Derived:
         raise Rejection("bad-premises", "the third premise must be a tube_deviation")
     sigma = lower(lambda numbers, x: numbers.sqrt(x), _lambda_zero(step.premises[0]))
     omega, deviation = root(value(step.premises[1], "linearised_path")), tube.deviation
-    if not sigma > 2 * deviation:
-        raise Rejection("hypothesis", "the hypothesis σ_0 > 2ε fails", f"> {show(2 * deviation, 6)}", show(sigma, 6))
+    require("σ_0 > 2ε", sigma, 2 * deviation)
     top = _largest_output_weight(setting) ** 2 * slope
     integral = upper(residual_integral, omega, sigma, deviation)
     needed, have = top * steepest(setting) * integral**2, tube.tau**2 * weights.width
     if not needed <= have:
         raise Rejection("hypothesis", "a preactivation may leave the tube", f"<= {show(have, 6)}", show(needed, 6))
-    norm = root(top * _inputs_norm_squared(step.premises[3]))
+    norm = root(top * inputs_norm_squared(step.premises[3]))
     rate, radius = 2 * (sigma - deviation) ** 2, upper(tube_radius, omega, sigma, deviation)
     claim = Convergence("flow", Fraction(weights.width), rate, Fraction(0), radius, upper(drift, norm, deviation, 0, 0))
     return Derived(claim, assumptions=frozenset({f"the network is trained by {DYNAMICS['flow']}"}))

@@ -29,7 +29,7 @@ from ntkproof.checker.rules.convergence import (
 )
 from ntkproof.checker.rules.flip_descent import descent_spending, kept, shrinking
 from ntkproof.checker.rules.given import given
-from ntkproof.checker.rules.rule import Derived, Inputs, Proved, Rule, Setting
+from ntkproof.checker.rules.rule import Derived, Inputs, Proved, Rule, Setting, eigenvalue_bound, require
 from ntkproof.checker.rules.two_layer import value
 from ntkproof.checker.scalars import lower, upper
 from ntkproof.problem import exact
@@ -73,15 +73,15 @@ def _instance_kantorovich(setting: Setting, step: Inputs) -> Derived:
         )
     within = (ball.offset, ball.slope, radius)
     least = lower(least_singular_value, sigma, *within)
-    _more("σ_min > 0 in the ball", least, Fraction(0))
+    require("σ_min > 0 in the ball", least, Fraction(0))
     spent = lower(spent_residual, sigma, *within)
     if weights.step_size is None:
-        _more("Φ(R) > ρ_0", spent, residual)
+        require("Φ(R) > ρ_0", spent, residual)
         return _converges(setting, 2 * least**2, radius, ball)
     if ball.lipschitz == "path":
         return _along_paths(setting, sigma, residual, radius, ball)
     eta, factor = _descent(setting, ball, residual)
-    _more("κΦ(R) > ρ_0", factor * spent, residual)
+    require("κΦ(R) > ρ_0", factor * spent, residual)
     return _converges(setting, lower(descent_rate, factor, eta, least), radius, ball)
 
 
@@ -91,10 +91,10 @@ def _along_paths(
     """Descent without a Lipschitz constant: ``κΦ(R) − Rε(R) > ρ_0`` and ``κσ_* > ε(R)``, ``κ = 1 − ηβ²/2``."""
     eta, within = exact(given(setting).step_size or 0), (ball.offset, ball.slope, radius)
     factor = lower(kept, eta, ball.norm)
-    _more("1 - ηβ²/2 > 0", factor, Fraction(0))
-    _more("κΦ(R) - Rε(R) > ρ_0", lower(descent_spending, factor, sigma, *within), residual)
+    require("1 - ηβ²/2 > 0", factor, Fraction(0))
+    require("κΦ(R) - Rε(R) > ρ_0", lower(descent_spending, factor, sigma, *within), residual)
     x = lower(shrinking, factor, eta, sigma, *within)
-    _more("κσ_* > ε(R)", x, Fraction(0))
+    require("κσ_* > ε(R)", x, Fraction(0))
     return _converges(setting, (2 * x - x * x) / eta, radius, ball)
 
 
@@ -108,7 +108,7 @@ def _instance_distance(setting: Setting, step: Inputs) -> Derived:
         raise Rejection("bad-argument", "the argument share must be strictly between 0 and 1")
     if ball.lipschitz != "yes" or not ball.slope > 0:
         raise Rejection("hypothesis", "the theorem needs a Lipschitz constant Λ > 0 of the Jacobian")
-    _more("λ_min at the point", point.lambda_min, Fraction(0))
+    require("λ_min at the point", point.lambda_min, Fraction(0))
     sigma = lower(lambda numbers, x: numbers.sqrt(x), point.lambda_min)
     least, strength, stride = share * sigma, Fraction(1), Fraction(0)
     rate = 2 * least**2
@@ -117,9 +117,9 @@ def _instance_distance(setting: Setting, step: Inputs) -> Derived:
         strength = lower(descent_strength, factor, eta, ball.norm, ball.slope, residual)
         stride, rate = eta * ball.norm * residual, lower(descent_rate, factor, eta, least)
     reach = upper(wandering, point.distance, point.residual, ball.slope, strength * least)
-    _more("σ_min(J_p) - ΛΔ̄ > share σ_min(J_p)", sigma - ball.slope * reach, least)
+    require("σ_min(J_p) - ΛΔ̄ > share σ_min(J_p)", sigma - ball.slope * reach, least)
     radius = point.distance + reach
-    _more("the path stays where the deviation is known", ball.radius, radius + stride)
+    require("the path stays where the deviation is known", ball.radius, radius + stride)
     return _converges(setting, rate, radius, ball)
 
 
@@ -129,28 +129,20 @@ def _descent(setting: Setting, ball: LocalDeviation, residual: Fraction) -> tupl
         raise Rejection("hypothesis", "gradient descent needs a Lipschitz Jacobian", "lipschitz: yes", "no")
     eta = exact(given(setting).step_size or 0)
     factor = lower(descent_factor, eta, ball.norm, ball.slope, residual)
-    _more("κ > 0", factor, Fraction(0))
+    require("κ > 0", factor, Fraction(0))
     return eta, factor
 
 
 def _sigma_zero(premise: Proved) -> Fraction:
-    claim = premise.claim
-    needed = ("initial_kernel", "min", "lower")
-    if not isinstance(claim, EigenvalueBound) or (claim.matrix, claim.eigenvalue, claim.side) != needed:
-        raise Rejection("bad-premises", "a premise must be a lower bound on lambda_min of initial_kernel")
-    _more("λ_min(H_0) > 0", claim.value, Fraction(0))
-    return lower(lambda numbers, x: numbers.sqrt(x), claim.value)
+    bound = eigenvalue_bound(premise, "initial_kernel", "min", "lower")
+    require("λ_min(H_0) > 0", bound, Fraction(0))
+    return lower(lambda numbers, x: numbers.sqrt(x), bound)
 
 
 def _ball(premise: Proved) -> LocalDeviation:
     if not isinstance(premise.claim, LocalDeviation):
         raise Rejection("bad-premises", "a premise must be a local_deviation")
     return premise.claim
-
-
-def _more(name: str, have: Fraction, needed: Fraction) -> None:
-    if not have > needed:
-        raise Rejection("hypothesis", f"the hypothesis {name} fails", f"> {show(needed, 6)}", show(have, 6))
 
 
 def _converges(setting: Setting, rate: Fraction, radius: Fraction, ball: LocalDeviation) -> Derived:

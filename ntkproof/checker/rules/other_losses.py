@@ -11,7 +11,7 @@ from typing import Any
 
 from ntkproof.checker.claims import Bound, JacobianDeviation, LossConvergence, LossInequality, Rejection, show
 from ntkproof.checker.rules.convergence import initial_norm, kernel_deviation, least_singular_value, spent_residual
-from ntkproof.checker.rules.rule import Derived, Inputs, Rule, Setting
+from ntkproof.checker.rules.rule import Derived, Inputs, Rule, Setting, require
 from ntkproof.checker.rules.two_layer import trained, value
 from ntkproof.checker.scalars import Scalars, lower, upper
 
@@ -72,24 +72,19 @@ def _loss_kantorovich(setting: Setting, step: Inputs) -> Derived:
         raise Rejection("hypothesis", "the exponent must be from 0 to below 1", "0 <= b < 1", show(loss.exponent, 6))
     if not (loss.constant > 0 and loss.gap > 0 and radius > 0):
         raise Rejection("bad-argument", "the constant, the gap and the radius must be positive")
-    _more("λ_min(H_0) > 0", lambda_min, Fraction(0))
+    require("λ_min(H_0) > 0", lambda_min, Fraction(0))
     sigma = lower(lambda numbers, x: numbers.sqrt(x), lambda_min)
     ball = (deviation.offset, deviation.slope, radius)
     least = lower(least_singular_value, sigma, *ball)
-    _more("σ_min > 0 in the ball", least, Fraction(0))
+    require("σ_min > 0 in the ball", least, Fraction(0))
     required = upper(required_spending, loss.exponent, loss.constant, loss.gap)
-    _more("(1-b) α Φ(R) > (ℓ(u_0) - ℓ*)^(1-b)", lower(spent_residual, sigma, *ball), required)
+    require("(1-b) α Φ(R) > (ℓ(u_0) - ℓ*)^(1-b)", lower(spent_residual, sigma, *ball), required)
     failure = sum(step.events.values(), Fraction(0))
     if not failure < 1:
         raise Rejection("failure-probability", "the failure probabilities add up to 1 or more", "< 1", show(failure, 6))
     rate, drift = (least * loss.constant) ** 2, upper(kernel_deviation, norm, *ball)
     claim = LossConvergence(loss.loss, loss.exponent, Fraction(training.width), rate, failure, radius, drift)
     return Derived(claim, assumptions=frozenset({f"the network is trained by gradient flow on the {loss.loss} loss"}))
-
-
-def _more(name: str, have: Fraction, needed: Fraction) -> None:
-    if not have > needed:
-        raise Rejection("hypothesis", f"the hypothesis {name} fails", f"> {show(needed, 6)}", show(have, 6))
 
 
 loss_inequality = Rule(_loss_inequality, (Bound,), names={"loss": tuple(LOSS_TABLE)})

@@ -13,7 +13,7 @@ from typing import Any
 
 from ntkproof.certificate import Array, Step
 from ntkproof.checker.arithmetic import Arithmetic, Matrix, Tick
-from ntkproof.checker.claims import Claim, Rejection
+from ntkproof.checker.claims import Claim, EigenvalueBound, Rejection, show
 from ntkproof.problem import InputError, Problem, parse_decimal
 
 
@@ -132,6 +132,21 @@ class Rule:
             step.witness,
             stated,
         )
+
+
+def eigenvalue_bound(premise: Proved, matrix: str, eigenvalue: str, side: str) -> Fraction:
+    """Return the value of a premise that bounds this eigenvalue of this matrix from this side, or raise `Rejection`."""
+    claim = premise.claim
+    needed = (matrix, eigenvalue, side)
+    if not isinstance(claim, EigenvalueBound) or (claim.matrix, claim.eigenvalue, claim.side) != needed:
+        raise Rejection("bad-premises", f"a premise must be a bound on lambda_{eigenvalue} of {matrix}, side {side}")
+    return claim.value
+
+
+def require(name: str, have: Fraction, needed: Fraction) -> None:
+    """Require the hypothesis ``have > needed``, or raise `Rejection`."""
+    if not have > needed:
+        raise Rejection("hypothesis", f"the hypothesis {name} fails", f"> {show(needed, 6)}", show(have, 6))
 
 
 def _exactly(what: str, given: Mapping[str, object], declared: tuple[str, ...]) -> None:

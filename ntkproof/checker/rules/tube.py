@@ -13,7 +13,7 @@ from ntkproof.checker.claims import Bound, Convergence, Rejection, TubeDeviation
 from ntkproof.checker.rules.convergence import DYNAMICS, kernel_deviation
 from ntkproof.checker.rules.deviation import DIFFERENTIAL_INCLUSION
 from ntkproof.checker.rules.initialization import GAUSSIAN
-from ntkproof.checker.rules.rule import Derived, Inputs, Rule, Setting
+from ntkproof.checker.rules.rule import Derived, Inputs, Rule, Setting, require
 from ntkproof.checker.rules.two_layer import TwoLayer, hidden_training, value
 from ntkproof.checker.scalars import Scalars, lower, upper
 
@@ -103,10 +103,10 @@ def _tube(setting: Setting, step: Inputs) -> Derived:
         raise Rejection("bad-premises", "the third premise must be a tube_deviation")
     lambda_min, path = value(step.premises[0], "initial_lambda_min"), value(step.premises[1], "linearised_path")
     norm, deviation = value(step.premises[3], "jacobian_norm"), tube.deviation
-    _more("λ_min(H_0) > 0", lambda_min, Fraction(0))
+    require("λ_min(H_0) > 0", lambda_min, Fraction(0))
     sigma = lower(lambda numbers, x: numbers.sqrt(x), lambda_min)
     omega = upper(lambda numbers, x: numbers.sqrt(x), path)
-    _more("σ_0 > 2ε", sigma, 2 * deviation)
+    require("σ_0 > 2ε", sigma, 2 * deviation)
     integral = upper(residual_integral, omega, sigma, deviation)
     needed = network.slope_squared * steepest(setting) * integral**2
     have = tube.tau**2 * network.training.width
@@ -131,11 +131,6 @@ def steepest(setting: Setting) -> Fraction:
             if i != j:
                 squares[j] += entry * entry
     return max((squares[i] / gram[i][i] for i in range(len(gram)) if gram[i][i]), default=Fraction(0))
-
-
-def _more(name: str, have: Fraction, needed: Fraction) -> None:
-    if not have > needed:
-        raise Rejection("hypothesis", f"the hypothesis {name} fails", f"> {show(needed, 6)}", show(have, 6))
 
 
 tube_deviation = Rule(_tube_deviation, numbers=("tau", "failure"))

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ntkproof.checker.claims import Bound, EigenvalueBound, Rejection
+from ntkproof.checker.claims import Bound, Rejection
 from ntkproof.checker.derivatives import activation_facts, height_squared
-from ntkproof.checker.rules.rule import Proved, Setting
+from ntkproof.checker.rules.rule import Proved, Setting, eigenvalue_bound
 from ntkproof.problem import Training
 
 
@@ -78,28 +78,15 @@ def _two_layer(setting: Setting, train: str) -> TwoLayer:
 
 def lambda_zero(premise: Proved) -> Fraction:
     """Return the lower bound ``λ_0 > 0`` on ``λ_min(H∞)`` that a premise states."""
-    claim = premise.claim
-    if not isinstance(claim, EigenvalueBound) or (claim.matrix, claim.eigenvalue, claim.side) != (
-        "kernel",
-        "min",
-        "lower",
-    ):
-        raise Rejection("bad-premises", "a premise must be a lower bound on lambda_min of the kernel")
-    if claim.value <= 0:
-        raise Rejection("hypothesis", "the limit kernel must be positive definite", "lambda_0 > 0", str(claim.value))
-    return claim.value
+    bound = eigenvalue_bound(premise, "kernel", "min", "lower")
+    if bound <= 0:
+        raise Rejection("hypothesis", "the limit kernel must be positive definite", "lambda_0 > 0", str(bound))
+    return bound
 
 
 def inputs_norm_squared(premise: Proved) -> Fraction:
     """Return the upper bound on ``‖X‖²`` that a premise states."""
-    claim = premise.claim
-    if not isinstance(claim, EigenvalueBound) or (claim.matrix, claim.eigenvalue, claim.side) != (
-        "inputs",
-        "max",
-        "upper",
-    ):
-        raise Rejection("bad-premises", "a premise must be an upper bound on lambda_max of the inputs")
-    return claim.value
+    return eigenvalue_bound(premise, "inputs", "max", "upper")
 
 
 def value(premise: Proved, quantity: str) -> Fraction:
