@@ -37,7 +37,13 @@ from ntkproof.gram import enclose_gram
 from ntkproof.problem import Dataset, Network
 from ntkproof.theorems.certify import certify_convergence
 
-post = Registry(Document("post", '"Mathematics of Data", notes on EE-556 (EPFL): post on the Neural Tangent Kernel'))
+post = Registry(
+    Document(
+        "post",
+        '"Mathematics of Data", notes on EE-556 (EPFL): post on the Neural Tangent Kernel (its displayed formulas are '
+        "missing in the text at hand; those here are what the words around them describe)",
+    )
+)
 
 t, n, c, lam, x, w, a = sp.symbols("t n c λ x w a", positive=True)
 gap = sp.Symbol("g", nonnegative=True)
