@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,8 @@ def test_a_wrong_constant_fails_with_one_message(paper: pytest.Pytester) -> None
 
 
 def test_the_command_line_reads_it(paper: pytest.Pytester) -> None:
-    result = paper.run("ntkproof", "claims", "--registry", "paper_claims:paper")
+    result = paper.run(
+        sys.executable, "-c", "from ntkproof.cli import main; main()", "claims", "--registry", "paper_claims:paper"
+    )
     assert result.ret == 0
     result.stdout.fnmatch_lines(["3 claims, 0 changed*"])
