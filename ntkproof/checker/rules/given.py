@@ -22,7 +22,7 @@ from ntkproof.checker.evaluation import FORWARD, Evaluation, Evaluator, distance
 from ntkproof.checker.profile import jacobian_norm, profile, spikes, weight_norms
 from ntkproof.checker.rules.eigenvalues import shifted_bound
 from ntkproof.checker.rules.local_deviation import lipschitz
-from ntkproof.checker.rules.rule import Derived, Inputs, Rule, Setting, eigenvalue_bound
+from ntkproof.checker.rules.rule import Derived, Inputs, Proved, Rule, Setting, eigenvalue_bound, require
 from ntkproof.checker.scalars import upper
 from ntkproof.problem import Weights
 
@@ -50,6 +50,13 @@ def residual_norm(at: Evaluation) -> Fraction:
     """Return at least ``‖r‖``."""
     size = root(sum((r * r for r in at.residual), Fraction(0)))
     return size + root(Fraction(len(at.residual))) * at.residual_error
+
+
+def lambda_zero(premise: Proved) -> Fraction:
+    """Return the lower bound on ``λ_min(H_0)`` that a premise states; require it to be positive."""
+    bound = eigenvalue_bound(premise, "initial_kernel", "min", "lower")
+    require("λ_min(H_0) > 0", bound, Fraction(0))
+    return bound
 
 
 def _given_kernel(setting: Setting, step: Inputs) -> Derived:

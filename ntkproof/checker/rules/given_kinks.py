@@ -28,10 +28,10 @@ from ntkproof.checker.derivatives import activation_facts
 from ntkproof.checker.evaluation import FORWARD, Evaluator, norm_squared, root
 from ntkproof.checker.rules.convergence import DYNAMICS
 from ntkproof.checker.rules.deviation import DIFFERENTIAL_INCLUSION, SELECTION
-from ntkproof.checker.rules.given import evaluation, given
+from ntkproof.checker.rules.given import evaluation, given, lambda_zero
 from ntkproof.checker.rules.initialization import quadratic_inverse
 from ntkproof.checker.rules.instance import drift
-from ntkproof.checker.rules.rule import Derived, Inputs, Proved, Rule, Setting, eigenvalue_bound, require
+from ntkproof.checker.rules.rule import Derived, Inputs, Rule, Setting, require
 from ntkproof.checker.rules.tube import inputs_gram, residual_integral, steepest, tube_radius
 from ntkproof.checker.rules.two_layer import inputs_norm_squared, value
 from ntkproof.checker.scalars import lower, upper
@@ -146,7 +146,7 @@ def _given_path(setting: Setting, step: Inputs) -> Derived:
     enclosure, matrix = step.premises[0].claim, step.premises[0].matrix
     if not isinstance(enclosure, Enclosure) or enclosure.matrix != "initial_kernel" or matrix is None:
         raise Rejection("bad-premises", "the first premise must be the enclosure of initial_kernel")
-    lambda_0, at, scale = _lambda_zero(step.premises[1]), evaluation(setting), step.integers["scale"]
+    lambda_0, at, scale = lambda_zero(step.premises[1]), evaluation(setting), step.integers["scale"]
     integers = step.witness["solution"].integers()
     if len(integers) != len(at.residual):
         raise Rejection("bad-witness", "the solution has the wrong length", str(len(at.residual)), str(len(integers)))
@@ -158,12 +158,6 @@ def _given_path(setting: Setting, step: Inputs) -> Derived:
     return Derived(Bound("linearised_path", (root(form) + root(doubt)) ** 2))
 
 
-def _lambda_zero(premise: Proved) -> Fraction:
-    bound = eigenvalue_bound(premise, "initial_kernel", "min", "lower")
-    require("λ_min(H_0) > 0", bound, Fraction(0))
-    return bound
-
-
 def _instance_tube(setting: Setting, step: Inputs) -> Derived:
     """If ``2ε < σ_0`` and ``A B1 ‖K_i‖ ∫‖r‖ ≤ √m τ‖x_i‖`` for every i, gradient flow never leaves the tube."""
     _, slope, _ = _kinked(setting)
@@ -172,7 +166,7 @@ def _instance_tube(setting: Setting, step: Inputs) -> Derived:
         raise Rejection("outside-theorem", "the theorem is about gradient flow", "no step size", "gradient descent")
     if not isinstance(tube, TubeDeviation):
         raise Rejection("bad-premises", "the third premise must be a tube_deviation")
-    sigma = lower(lambda numbers, x: numbers.sqrt(x), _lambda_zero(step.premises[0]))
+    sigma = lower(lambda numbers, x: numbers.sqrt(x), lambda_zero(step.premises[0]))
     omega, deviation = root(value(step.premises[1], "linearised_path")), tube.deviation
     require("σ_0 > 2ε", sigma, 2 * deviation)
     top = _largest_output_weight(setting) ** 2 * slope

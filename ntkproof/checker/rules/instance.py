@@ -28,8 +28,8 @@ from ntkproof.checker.rules.convergence import (
     spent_residual,
 )
 from ntkproof.checker.rules.flip_descent import descent_spending, kept, shrinking
-from ntkproof.checker.rules.given import given
-from ntkproof.checker.rules.rule import Derived, Inputs, Proved, Rule, Setting, eigenvalue_bound, require
+from ntkproof.checker.rules.given import given, lambda_zero
+from ntkproof.checker.rules.rule import Derived, Inputs, Proved, Rule, Setting, require
 from ntkproof.checker.rules.two_layer import value
 from ntkproof.checker.scalars import lower, upper
 from ntkproof.problem import exact
@@ -65,7 +65,8 @@ def drift(numbers: Numbers, norm: Any, offset: Any, slope: Any, radius: Any) -> 
 def _instance_kantorovich(setting: Setting, step: Inputs) -> Derived:
     """``Φ(R) > ρ_0`` for the flow, ``κΦ(R) > ρ_0`` with ``κ > 0`` for descent: the path is shorter than R."""
     weights, ball = given(setting), _ball(step.premises[2])
-    sigma, residual = _sigma_zero(step.premises[0]), value(step.premises[1], "residual")
+    sigma = lower(lambda numbers, x: numbers.sqrt(x), lambda_zero(step.premises[0]))
+    residual = value(step.premises[1], "residual")
     radius = step.numbers["radius"]
     if not 0 < radius <= ball.radius:
         raise Rejection(
@@ -131,12 +132,6 @@ def _descent(setting: Setting, ball: LocalDeviation, residual: Fraction) -> tupl
     factor = lower(descent_factor, eta, ball.norm, ball.slope, residual)
     require("κ > 0", factor, Fraction(0))
     return eta, factor
-
-
-def _sigma_zero(premise: Proved) -> Fraction:
-    bound = eigenvalue_bound(premise, "initial_kernel", "min", "lower")
-    require("λ_min(H_0) > 0", bound, Fraction(0))
-    return lower(lambda numbers, x: numbers.sqrt(x), bound)
 
 
 def _ball(premise: Proved) -> LocalDeviation:
