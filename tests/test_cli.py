@@ -8,12 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
+from command import Result, Run, runner
 
 import ntkproof
 from ntkproof import cli
@@ -22,30 +22,13 @@ from ntkproof.certificate import read
 POINTS = "a,b\n1,2\n3,4\n5,7\n"
 
 
-class Result(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Result]
-
-
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     """Run the command line in an empty directory that has ``points.csv``."""
     monkeypatch.chdir(tmp_path)
     Path("points.csv").write_text(POINTS)
 
-    def runner(*arguments: str) -> Result:
-        monkeypatch.setattr(sys, "argv", ["ntkproof", *arguments])
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        captured = capsys.readouterr()
-        assert isinstance(caught.value.code, int)
-        return Result(caught.value.code, captured.out, captured.err)
-
-    return runner
+    return runner(capsys, monkeypatch)
 
 
 def refused(result: Result, message: str, *leave: str) -> None:

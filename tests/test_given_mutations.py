@@ -7,7 +7,6 @@ whether loss, weights and kernel do what is stated; it shares no code with the c
 from __future__ import annotations
 
 import json
-import random
 from collections import Counter
 from functools import cache
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from given import Net, certified, instance, obeys
-from test_mutations import Change, Json, agree, changed, changes
+from test_mutations import Change, Json, agree, changed, tally
 
 from ntkproof.certificate import parse, to_json
 from ntkproof.checker import check
@@ -77,15 +76,7 @@ def outcome(document: Json, change: Change, engine: str) -> str:
 
 def sweep(name: str, engine: str, limit: int | None = None, kinds: tuple[str, ...] = ()) -> Counter[str]:
     """Try the changes (of some kinds), all or a fixed sample, and count what came of them."""
-    document, chance = built(name), random.Random(name)
-    found = [change for change in changes(document, chance) if not kinds or change[0] in kinds]
-    if limit is not None:
-        found = chance.sample(found, min(limit, len(found)))
-    counts = Counter(outcome(document, change, engine) for change in found)
-    print(f"{name} ({engine}): {len(found)} mutations, {dict(counts)}")
-    unsound = [key for key in counts if key.startswith("unsound")]
-    assert not unsound, unsound
-    return counts
+    return tally(name, built(name), outcome, engine, limit, kinds)
 
 
 @pytest.mark.parametrize("name", BUILT)

@@ -14,7 +14,7 @@ import hashlib
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -277,11 +277,23 @@ def agree(claim: Json, reported: Any) -> bool:
 
 def sweep(name: str, engine: str, limit: int | None = None, kinds: tuple[str, ...] = ()) -> Counter[str]:
     """Try the changes of a certificate (of some kinds), all or a fixed sample, and count what came of them."""
-    document, chance = load(name), random.Random(name)
+    return tally(name, load(name), outcome, engine, limit, kinds)
+
+
+def tally(
+    name: str,
+    document: Json,
+    judge: Callable[[Json, Change, str], str],
+    engine: str,
+    limit: int | None = None,
+    kinds: tuple[str, ...] = (),
+) -> Counter[str]:
+    """Count the judgements on the changes of a document; require none to be ``unsound…``."""
+    chance = random.Random(name)
     found = [change for change in changes(document, chance) if not kinds or change[0] in kinds]
     if limit is not None:
         found = chance.sample(found, min(limit, len(found)))
-    counts = Counter(outcome(document, change, engine) for change in found)
+    counts = Counter(judge(document, change, engine) for change in found)
     print(f"{name} ({engine}): {len(found)} mutations, {dict(counts)}")
     unsound = [key for key in counts if key.startswith("unsound")]
     assert not unsound, unsound

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command import runner
 
-from ntkproof import cli
 from ntkproof.claims.literature import LITERATURE
 
 OWN = """
@@ -33,14 +33,7 @@ def ntkproof(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Cap
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.delitem(sys.modules, "own_claims", raising=False)
 
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["ntkproof", *arguments])
-        with pytest.raises(SystemExit) as done:
-            cli.main()
-        captured = capsys.readouterr()
-        return int(done.value.code or 0), captured.out, captured.err
-
-    return run
+    return runner(capsys, monkeypatch)
 
 
 def test_claims_of_the_literature_by_id(ntkproof: Any) -> None:

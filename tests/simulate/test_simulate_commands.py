@@ -8,15 +8,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
+from command import Result, Run, runner
 
-from ntkproof import Network, cli, load
+from ntkproof import Network, load
 from ntkproof.runs import read_run, saved_steps
 from ntkproof.simulate.networks import Model, unmirrored
 from ntkproof.simulate.runs import load_results
@@ -27,30 +26,13 @@ POINTS = "a,b,y\n0.6,0.8,1\n1,0,-0.5\n0.25,-1.5,0.25\n"
 DATA = ("points.csv", "--target", "y", "--activation", "erf", "--train", "hidden")
 
 
-class Result(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Result]
-
-
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     """Run the command line in an empty directory that has ``points.csv``."""
     monkeypatch.chdir(tmp_path)
     Path("points.csv").write_text(POINTS)
 
-    def runner(*arguments: str) -> Result:
-        monkeypatch.setattr(sys, "argv", ["ntkproof", *arguments])
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        captured = capsys.readouterr()
-        assert isinstance(caught.value.code, int)
-        return Result(caught.value.code, captured.out, captured.err)
-
-    return runner
+    return runner(capsys, monkeypatch)
 
 
 def refused(result: Result, message: str) -> None:
