@@ -6,15 +6,12 @@ from fractions import Fraction
 from math import inf, nextafter
 from typing import Any
 
-import flint
 import mpmath
 import numpy as np
 from mpmath.libmp import from_man_exp
 from numpy.typing import NDArray
 
-from ntkproof.checker.arithmetic import exact, slices
-from ntkproof.checker.arithmetic.fast import ArbNumbers
-from ntkproof.checker.arithmetic.interval import Intervals
+from ntkproof.checker.arithmetic import arithmetic
 from ntkproof.checker.hermite import MAX_TERMS
 from ntkproof.checker.kernels import enclose_entries
 from ntkproof.problem import Dataset, InputError, Network, Problem
@@ -97,9 +94,9 @@ def _attempt(
         found.append(x)
         return 0, 0
 
-    with flint.ctx.workprec(working):
-        numbers = ArbNumbers() if engine == "fast" else Intervals(working)
-        gram = (slices if engine == "fast" else exact).gram(inputs, exponent)
+    means = arithmetic(engine)
+    with means.numbers(working) as numbers:
+        gram = means.gram(inputs, exponent)
         enclose_entries(problem, gram, numbers, keep, lambda done, total: None, terms)
         tiny = 4 * (precision + 1100)  # squares of the smallest float64 differ from 0 at this precision
         largest = max(numbers.quantise(found[i * (i + 3) // 2], tiny)[0].bit_length() for i in range(gram.n))

@@ -31,6 +31,7 @@ class Pieces:
     """Piecewise polynomials on ``x = X v``, ``−1 ≤ v ≤ 1``, close to σ and σ', and the squares of these.
 
     Args:
+        unit: every number below but the edges is in units of ``2^-unit``.
         edges: the places of the jumps, ``v = edge / 2^depth``, ascending from −1 to 1.
         depth: see edges.
         jumps: for σ, σ', σ², σ'² the jumps of the derivatives of order m in v: ``jumps[f][m][edge]``, in units.
@@ -39,6 +40,7 @@ class Pieces:
         slopes: upper bounds of ``|σ'|`` and ``|σ''|`` on ``[−X, X]``, apart from 0, in units.
     """
 
+    unit: int
     edges: Integers
     depth: int
     jumps: list[list[Integers]]
@@ -48,7 +50,7 @@ class Pieces:
 
 @dataclass(frozen=True)
 class Series:
-    """The Hermite coefficients of a function g, in units: ``|a_k − coefficients[k]|`` have a 2-norm ≤ ``lost``.
+    """The Hermite coefficients of a function g, in units of ``2^-unit``: ``|a_k − coefficients[k]|`` have a 2-norm ≤ ``lost``.
 
     Args:
         coefficients: of orders 0, 1, …
@@ -93,6 +95,11 @@ class Side:
 
     series: Series
     error: int
+
+    @property
+    def unit(self) -> int:
+        """All numbers are in units of ``2^-unit``."""
+        return self.series.unit
 
     @property
     def total(self) -> int:
@@ -154,7 +161,7 @@ class Smooth:
         scale = isqrt(int(reach * reach * (1 << 2 * shift) / largest))  # Λ = scale / 2^shift ≤ X/√q
         moved = reach * (1 << shift) / scale - root  # ≥ |X/Λ − √q|
         pieces = self._pieces_of(numbers, reach, unit)
-        series = self._series_of(numbers, reach, pieces, scale, shift, unit)
+        series = self._series_of(numbers, reach, pieces, scale, shift)
         tails = [_tail(numbers, bound, largest, Fraction(scale, 1 << shift), unit) for bound in self._growth]
         return [Side(series[f], pieces.errors[f] + int(pieces.slopes[f] * moved) + 1 + tails[f]) for f in range(2)]
 
@@ -178,16 +185,14 @@ class Smooth:
             self._pieces[key] = _pieces(self._node, numbers, reach, unit)
         return self._pieces[key]
 
-    def _series_of(
-        self, numbers: Any, reach: Fraction, pieces: Pieces, scale: int, shift: int, unit: int
-    ) -> list[Series]:
-        key = reach, unit, scale
+    def _series_of(self, numbers: Any, reach: Fraction, pieces: Pieces, scale: int, shift: int) -> list[Series]:
+        key = reach, pieces.unit, scale
         if key not in self._series:
-            measure = Measure(numbers, pieces, scale, shift, unit)
+            measure = Measure(numbers, pieces, scale, shift)
             coefficients = measure.coefficients(pieces.jumps[:2], self._terms)
             squares = measure.coefficients(pieces.jumps[2:], 0)
             self._series[key] = [
-                Series(a, lost, square[0], square_lost + error, unit)
+                Series(a, lost, square[0], square_lost + error, pieces.unit)
                 for (a, lost), (square, square_lost), error in zip(
                     coefficients, squares, pieces.errors[2:], strict=True
                 )
@@ -198,12 +203,12 @@ class Smooth:
         numbers = cov.numbers
         left = (cov.left or self.prepare(numbers, cov.q))[f]
         right = (cov.right or self.prepare(numbers, cov.r))[f]
-        unit = left.series.unit
+        unit = _common_unit(left, right)
         if cov.same:
             spread = left.error * (2 * left.norm + left.error)
             return numbers.ball(left.series.square, left.series.square_error + (spread >> unit) + 1, unit)
         rho, spread = (0, 0) if left.series.constant or right.series.constant else _correlation(cov, unit)
-        return numbers.ball(*_sum(left, right, rho, spread, unit), unit)
+        return numbers.ball(*_sum(left, right, rho, spread), unit)
 
 
 def _reach(square: Fraction) -> Fraction:
@@ -242,7 +247,7 @@ def _pieces(node: Any, numbers: Any, reach: Fraction, unit: int) -> Pieces:
             for m, (left, right) in enumerate(_derivatives(polynomial, bisections + 1)):
                 jumps[f][m][b] -= left
                 jumps[f][m][b + 1] += right
-    return Pieces(edges, depth, jumps, errors, slopes)
+    return Pieces(unit, edges, depth, jumps, errors, slopes)
 
 
 Cell = tuple[list[Integers], Integers, Integers]
@@ -333,11 +338,12 @@ class Measure:
         numbers: an enclosing number context.
         pieces: where the edges are.
         scale, shift: ``Λ = scale / 2^shift``.
-        unit: of the jumps and of the results.
+
+    The results are in the unit of the pieces.
     """
 
-    def __init__(self, numbers: Any, pieces: Pieces, scale: int, shift: int, unit: int) -> None:
-        self._numbers, self._unit = numbers, unit
+    def __init__(self, numbers: Any, pieces: Pieces, scale: int, shift: int) -> None:
+        self._numbers, self._unit = numbers, pieces.unit
         self._scale, self._shift = scale, shift
         self._places = [scale * edge for edge in pieces.edges]  # z in units of 2^-grid
         self._grid = shift + pieces.depth
@@ -453,8 +459,16 @@ def _correlation(cov: Any, unit: int) -> tuple[int, int]:
     return (low + high) >> 1, (high - low + 2) >> 1
 
 
-def _sum(left: Side, right: Side, rho: int, spread: int, unit: int) -> tuple[int, int]:
+def _common_unit(left: Side, right: Side) -> int:
+    """Return the unit of two sides; ValueError if they have different ones: their numbers must not meet."""
+    if left.unit != right.unit:
+        raise ValueError(f"two features are in different units, 2^-{left.unit} and 2^-{right.unit}")
+    return left.unit
+
+
+def _sum(left: Side, right: Side, rho: int, spread: int) -> tuple[int, int]:
     """Return an enclosure of ``Σ_k a_k b_k ρ^k`` of the true coefficients, as (midpoint, radius) in units."""
+    unit = _common_unit(left, right)
     x, y = left.series, right.series
     one = 1 << unit
     size = min(one, abs(rho) + spread)

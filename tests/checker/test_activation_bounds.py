@@ -43,7 +43,7 @@ KNOWN = {
 @pytest.mark.parametrize("engine", ["reference", "fast"])
 @pytest.mark.parametrize("name", KNOWN)
 def test_known_suprema(name: str, engine: str) -> None:
-    found = suprema(EXPRESSIONS.get(name, name), Intervals(64) if engine == "reference" else ArbNumbers())
+    found = suprema(EXPRESSIONS.get(name, name), Intervals(64) if engine == "reference" else ArbNumbers(64))
     for bound, known in zip(found, KNOWN[name], strict=True):
         if known == INF:
             assert bound.upper is None
@@ -79,7 +79,7 @@ def test_growth_bounds_every_sampled_value_and_slope(text: str, engine: str) -> 
         values, steps = f(points), 1e-5 * np.maximum(abs(points), 0.01)
         slopes = (f(points + steps) - f(points - steps)) / (2 * steps)
     for bound, sampled in zip(
-        growth(parse(text), Intervals(64) if engine == "reference" else ArbNumbers()), (values, slopes), strict=True
+        growth(parse(text), Intervals(64) if engine == "reference" else ArbNumbers(64)), (values, slopes), strict=True
     ):
         allowed = float(bound.constant) + float(bound.factor) * abs(points) ** bound.power
         assert (abs(sampled) <= allowed * (1 + 1e-6)).all()

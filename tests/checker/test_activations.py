@@ -130,8 +130,8 @@ def numbers(engine: str, bits: int) -> Iterator[Any]:
     if engine == "reference":
         yield Intervals(bits)
     else:
-        with flint.ctx.workprec(bits):
-            yield ArbNumbers()
+        with ArbNumbers(bits).at(bits) as balls:
+            yield balls
 
 
 def rational_covariance(context: Numbers, q: Fraction, c: Fraction, r: Fraction) -> Covariance:

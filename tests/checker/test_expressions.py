@@ -282,8 +282,8 @@ def test_coefficients_against_arb_series(text: str, engine: str) -> None:
             exact = [truth[k] for k in range(10)]
         if text == "log(3 + x)" and value == -3:
             continue
-        with flint.ctx.workprec(90):
-            numbers = Intervals(90) if engine == "reference" else ArbNumbers()
+        with ArbNumbers(90).at(90) as balls:
+            numbers = Intervals(90) if engine == "reference" else balls
             x = [numbers.rational(value), numbers.rational(1), *[0] * 8]
             found = [ends(numbers, c) for c in jet(parse(text), numbers, x, 1 if value >= 0 else -1)]
         with flint.ctx.workprec(400):
@@ -297,8 +297,8 @@ def test_coefficients_against_arb_series(text: str, engine: str) -> None:
 @pytest.mark.parametrize("text", SERIES)
 def test_coefficients_over_an_interval_hold_those_of_its_points(text: str, engine: str) -> None:
     low, high = F(1, 4), F(5, 8)
-    with flint.ctx.workprec(64):
-        numbers = Intervals(64) if engine == "reference" else ArbNumbers()
+    with ArbNumbers(64).at(64) as balls:
+        numbers = Intervals(64) if engine == "reference" else balls
         wide = [numbers.ball(7, 3, 4), numbers.rational(1), *[0] * 7]
         hulls = [ends(numbers, c) for c in jet(parse(text), numbers, wide, 1)]
         for k in range(7):
@@ -329,8 +329,8 @@ def test_coefficients_over_an_interval_hold_those_of_its_points(text: str, engin
     ],
 )
 def test_what_is_not_defined_at_0_has_no_jet_there(text: str, engine: str) -> None:
-    with flint.ctx.workprec(64):
-        numbers = Intervals(64) if engine == "reference" else ArbNumbers()
+    with ArbNumbers(64).at(64) as balls:
+        numbers = Intervals(64) if engine == "reference" else balls
         for x in (numbers.rational(0), numbers.ball(1, 1, 1)):
             with pytest.raises((ValueError, OverflowError)):
                 [ends(numbers, c) for c in jet(parse(text), numbers, [x, numbers.rational(1), 0], 1)]
@@ -366,10 +366,8 @@ TRUTHS = {
 )
 def test_functions_hold_every_point(name: str, m: int, r: int, p: int, bits: int) -> None:
     points = [F(m + k * r, 2**p) for k in (-1, 0, 1)]
-    with flint.ctx.workprec(bits):
-        found = [
-            ends(numbers, getattr(numbers, name)(numbers.ball(m, r, p))) for numbers in (Intervals(bits), ArbNumbers())
-        ]
+    with ArbNumbers(bits).at(bits) as balls:
+        found = [ends(numbers, getattr(numbers, name)(numbers.ball(m, r, p))) for numbers in (Intervals(bits), balls)]
     with flint.ctx.workprec(700):
         for point in points:
             value = TRUTHS[name](arb(flint.fmpq(point.numerator, point.denominator)))
@@ -401,8 +399,8 @@ def test_sin_and_cos_at_special_points() -> None:
 @given(st.integers(-(2**90), 2**90), st.integers(0, 2**90), st.integers(-50, 200))
 @settings(deadline=None)
 def test_balls_hold_their_ends(middle: int, radius: int, p: int) -> None:
-    with flint.ctx.workprec(40):
-        for numbers in (Intervals(40), ArbNumbers()):
+    with ArbNumbers(40).at(40) as balls:
+        for numbers in (Intervals(40), balls):
             a, b = numbers.quantise(numbers.ball(middle, radius, p), 260)
             unit = F(2) ** -260
             assert (a - b) * unit <= F(middle - radius) * F(2) ** -p
@@ -416,4 +414,4 @@ def test_products_of_matrices_agree() -> None:
         for shape in ((5, 7), (7, 4))
     )
     expected = [[sum(x * b[k][j] for k, x in enumerate(row)) for j in range(4)] for row in a]
-    assert Intervals(40).product(a, b) == ArbNumbers().product(a, b) == expected
+    assert Intervals(40).product(a, b) == ArbNumbers(40).product(a, b) == expected

@@ -76,8 +76,8 @@ FLOATS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray
 
 @contextlib.contextmanager
 def numbers(engine: str, bits: int) -> Iterator[Any]:
-    with flint.ctx.workprec(bits):
-        yield Intervals(bits) if engine == "reference" else ArbNumbers()
+    with ArbNumbers(bits).at(bits) as balls:
+        yield Intervals(bits) if engine == "reference" else balls
 
 
 def duals(
@@ -351,7 +351,7 @@ def test_whole_kernels_in_both_arithmetics(network: Network, kernel: str) -> Non
 def test_the_sum_of_known_coefficients(a: list[int], rho: int, spread: int) -> None:
     unit = 20
     series = Series(a, 0, sum(x * x for x in a) >> unit, 1, unit)
-    middle, radius = _sum(Side(series, 0), Side(series, 0), rho, spread, unit)
+    middle, radius = _sum(Side(series, 0), Side(series, 0), rho, spread)
     for r in (max(-1, F(rho - spread, 2**unit)), min(1, F(rho + spread, 2**unit))):
         value = sum(F(x, 2**unit) ** 2 * r**k for k, x in enumerate(a))
         assert abs(F(middle, 2**unit) - value) <= F(radius, 2**unit)

@@ -5,9 +5,12 @@ Trusted.  The answers are those of ``reference``; what has to be believed is lis
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
+from threading import RLock
 from typing import Any
 
 import flint
@@ -24,8 +27,25 @@ MAX_BITS = 2**16
 FLOAT_BITS = 53
 
 
+_ONE_AT_A_TIME = RLock()
+"""Held while Arb computes: FLINT's Python binding has one precision for all threads of the process."""
+
+os.register_at_fork(
+    before=_ONE_AT_A_TIME.acquire, after_in_parent=_ONE_AT_A_TIME.release, after_in_child=_ONE_AT_A_TIME.release
+)
+
+
+@dataclass(frozen=True)
 class ArbNumbers:
-    """Arb balls at the precision of ``flint.ctx`` (set by the caller); see `Numbers`."""
+    """Arb balls of ``precision`` bits; see `Numbers`.  Compute inside `at` only.
+
+    A ball holds the true value whatever ``flint.ctx.prec`` is, for each operation reads that precision once and rounds
+    outward to it.  So nothing that decides may depend on ``flint.ctx``: whoever needs a number of bits takes it from
+    here.  `at` keeps other threads that compute here away from ``flint.ctx``, so that balls are as narrow as asked; code
+    that sets it behind our back can make a proof fail, and no more.
+    """
+
+    precision: int
 
     @property
     def pi(self) -> flint.arb:
@@ -109,16 +129,11 @@ class ArbNumbers:
             raise ValueError("a number is not seen to be positive")
         return x
 
-    @property
-    def precision(self) -> int:
-        """Number of significant bits."""
-        return int(flint.ctx.prec)
-
     @contextmanager
     def at(self, bits: int) -> Iterator[ArbNumbers]:
-        """Yield this context at another precision."""
-        with flint.ctx.workprec(bits):
-            yield self
+        """Yield a context of this precision, alone with ``flint.ctx`` until it is left."""
+        with _ONE_AT_A_TIME, flint.ctx.workprec(bits):
+            yield ArbNumbers(bits)
 
     def ball(self, middle: int, radius: int, p: int) -> flint.arb:
         """Return a ball that holds all v with ``|v − 2^-p middle| ≤ 2^-p radius``."""
@@ -155,7 +170,7 @@ def _shifted(x: flint.arb, precision: int) -> tuple[int, int]:
     return mantissa >> -exponent, 1
 
 
-_ARB = ArbNumbers()
+_ARB = ArbNumbers(64)  # what is computed with it, is `at` a precision
 
 
 class Fast:
@@ -178,8 +193,7 @@ class Fast:
                 return enclose_kernel_vectorised(problem, inputs, precision, tick)
             except ValueError:
                 pass  # Arb has no range to leave
-        numbers = ArbNumbers()
-        with flint.ctx.workprec(working):
+        with self.numbers(working) as numbers:
             packed, radius = enclose_entries(
                 problem, inputs, numbers, lambda x: numbers.quantise(x, precision), tick, terms
             )
@@ -214,4 +228,4 @@ class Fast:
 
     def numbers(self, bits: int) -> AbstractContextManager[ArbNumbers]:
         """Enter Arb balls of this precision."""
-        return ArbNumbers().at(bits)
+        return _ARB.at(bits)

@@ -11,6 +11,7 @@ Why ``+ - * /`` are sound (read in ``mpmath/libmp/libmpi.py`` and ``libmpf.py`` 
 - Sums of numbers far apart are replaced by a perturbation of the larger. That is right only if the larger
   fits the precision, and false otherwise (``mpf_add`` can then miss the true sum). Hence the one rule of use:
   *operate only on values made by this context*, which all fit, and on integers, which mpmath rounds outward.
+  Anything else that an operator meets goes through ``convert``, which refuses it here.
 - Zero and infinite ends: a divisor that contains zero gives an infinite end, never an error; a lower end is
   never +inf and an upper end never -inf, so that every undefined end (inf - inf, 0 * inf) is one that mpmath
   replaces by the infinity, or the zero, that is safe. No finite operands give a NaN.
@@ -40,6 +41,24 @@ Dyadic = tuple[int, int]  # (m, e): the number m * 2**e
 _GUARD = 10  # extra bits asked of the elementary functions, so that only the final rounding shows
 
 
+def _context(bits: int) -> Any:
+    """Return an mpmath context of its own, whose values meet each other and integers only.
+
+    Operators send every other operand through ``convert``; a value of another precision there is a TypeError.
+    """
+    context = MPIntervalContext()
+    context.prec = bits
+    enclose = context.convert
+
+    def convert(x: Any) -> Interval:
+        if type(x) is not int:
+            raise TypeError("an interval meets one of another precision, or what is no integer")
+        return enclose(x)
+
+    context.convert = convert
+    return context
+
+
 class Intervals:
     """Intervals with ends of at most ``bits`` significant bits.
 
@@ -50,8 +69,7 @@ class Intervals:
     def __init__(self, bits: int) -> None:
         if bits < 2:
             raise ValueError(f"precision must be at least 2 bits, got {bits}")
-        self._context = MPIntervalContext()
-        self._context.prec = bits
+        self._context = _context(bits)
         self._bits = bits
 
     def rational(self, q: Fraction | int) -> Interval:

@@ -399,7 +399,7 @@ NETWORKS = [
 
 def entries(problem: Problem, precision: int) -> list[int]:
     """The lower triangle from Arb at 6000 bits, in units of 2^-precision."""
-    numbers = ArbNumbers()
+    numbers = ArbNumbers(6000)
     gram = slices.gram(problem.dataset.inputs, problem.dataset.exponent)
     with flint.ctx.workprec(6000):
         packed, radius = enclose_entries(
