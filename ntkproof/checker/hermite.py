@@ -50,7 +50,9 @@ class Pieces:
 
 @dataclass(frozen=True)
 class Series:
-    """The Hermite coefficients of a function g, in units of ``2^-unit``: ``|a_k − coefficients[k]|`` have a 2-norm ≤ ``lost``.
+    """The Hermite coefficients of a function g: ``|a_k − coefficients[k]|`` have a 2-norm ≤ ``lost``.
+
+    All numbers are in units of ``2^-unit``.
 
     Args:
         coefficients: of orders 0, 1, …

@@ -39,10 +39,10 @@ os.register_at_fork(
 class ArbNumbers:
     """Arb balls of ``precision`` bits; see `Numbers`.  Compute inside `at` only.
 
-    A ball holds the true value whatever ``flint.ctx.prec`` is, for each operation reads that precision once and rounds
-    outward to it.  So nothing that decides may depend on ``flint.ctx``: whoever needs a number of bits takes it from
-    here.  `at` keeps other threads that compute here away from ``flint.ctx``, so that balls are as narrow as asked; code
-    that sets it behind our back can make a proof fail, and no more.
+    A ball holds the true value whatever ``flint.ctx.prec`` is: each operation reads that precision once and rounds
+    outward to it.  So nothing that decides may depend on ``flint.ctx``; whoever needs a number of bits takes it from
+    here.  `at` keeps other threads that compute here away from ``flint.ctx``, so that balls are as narrow as asked.
+    Code that sets it behind our back can make a proof fail, and no more.
     """
 
     precision: int
