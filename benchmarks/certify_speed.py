@@ -27,11 +27,13 @@ import numpy as np
 from flint import arb
 from mpmath import iv
 
-from ntkproof.certificate import Certificate, write
+from ntkproof.certificate import write
 from ntkproof.checker.arithmetic.fast import Fast
 from ntkproof.checker.check import check
-from ntkproof.datasets import load, prepare
-from ntkproof.problem import Dataset, Network
+from ntkproof.checker.logic.format import Certificate
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.data.datasets import load, prepare
 from ntkproof.prover import factor
 from ntkproof.prover.certify import certify
 

@@ -100,7 +100,7 @@ def main() -> None:
     import neural_tangents as nt
     import numpy as np
 
-    from ntkproof.problem import Network
+    from ntkproof.checker.problem.network import Network
     from ntkproof.simulate.networks import empirical_ntk, initialise
 
     print("\n# Empirical NTK\n")

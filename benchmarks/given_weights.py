@@ -28,12 +28,16 @@ from typing import Any
 
 import numpy as np
 
-from ntkproof.certificate import SUFFIX, write
+from ntkproof.certificate import write
 from ntkproof.checker import check
 from ntkproof.checker.arithmetic import arithmetic
-from ntkproof.checker.rules.rule import Setting
-from ntkproof.datasets import load, prepare
-from ntkproof.problem import Dataset, InputError, Network, Weights
+from ntkproof.checker.logic.format import SUFFIX
+from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.logic.rule import Setting
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.weights import Weights
+from ntkproof.data.datasets import load, prepare
 from ntkproof.prover.draft import Draft
 from ntkproof.theorems.instance import certify_instance, certify_quantities
 

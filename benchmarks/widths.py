@@ -13,8 +13,10 @@ import sys
 import numpy as np
 
 from ntkproof.checker import check
-from ntkproof.datasets import load, prepare
-from ntkproof.problem import Dataset, InputError, Network
+from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.data.datasets import load, prepare
 from ntkproof.theorems import THEOREMS
 from ntkproof.theorems.certify import certify_convergence
 from ntkproof.theorems.conditions import Conditions, conditions

@@ -19,14 +19,17 @@ from pathlib import Path
 
 import numpy as np
 
-from ntkproof.certificate import SUFFIX, Certificate, write
-from ntkproof.datasets import load, prepare
-from ntkproof.problem import Dataset, Network, Weights
-from ntkproof.runs import step_path
+from ntkproof.certificate import write
+from ntkproof.checker.logic.format import SUFFIX, Certificate
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.weights import Weights
+from ntkproof.data.datasets import load, prepare
+from ntkproof.data.runs import step_path
+from ntkproof.data.weights import load_weights
 from ntkproof.simulate.runs import Experiment
 from ntkproof.simulate.saved import train
 from ntkproof.theorems.instance import certify_instance, certify_quantities
-from ntkproof.weights import load_weights
 
 FOLDER = Path(__file__).parent
 

@@ -18,13 +18,16 @@ from typing import Any
 
 import numpy as np
 
-from ntkproof.certificate import SUFFIX, Certificate, Step, write
+from ntkproof.certificate import write
 from ntkproof.checker.arithmetic import arithmetic
-from ntkproof.checker.claims import EigenvalueBound
-from ntkproof.checker.rules.rule import Setting
-from ntkproof.datasets import load, prepare
-from ntkproof.problem import Dataset, Network
-from ntkproof.prover.certify import Draft, certify
+from ntkproof.checker.limit.claims import EigenvalueBound
+from ntkproof.checker.logic.format import SUFFIX, Certificate, Step
+from ntkproof.checker.logic.rule import Setting
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.data.datasets import load, prepare
+from ntkproof.prover.certify import certify
+from ntkproof.prover.draft import Draft
 from ntkproof.prover.sphere import certify_sphere
 from ntkproof.theorems.certify import certify_convergence
 from ntkproof.theorems.operator_norms import certify_in_ball

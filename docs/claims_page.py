@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ntkproof.claims import run
-from ntkproof.claims.literature import LITERATURE
-from ntkproof.claims.page import page
+from ntkproof.literature import run
+from ntkproof.literature.literature import LITERATURE
+from ntkproof.literature.page import page
 
 PAGE = Path(__file__).resolve().with_name("claims.md")
 

@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ntkproof.certificate import SUFFIX, Certificate, read
-from ntkproof.problem import Weights, decimal, exact
+from ntkproof.checker.check import read
+from ntkproof.checker.logic.format import SUFFIX, Certificate
+from ntkproof.checker.logic.numbers import decimal, exact
+from ntkproof.checker.problem.weights import Weights
 from ntkproof.simulate.networks import Model
 from ntkproof.simulate.training import State, descent, flow
 

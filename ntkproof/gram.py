@@ -11,10 +11,13 @@ import numpy as np
 from mpmath.libmp import from_man_exp
 from numpy.typing import NDArray
 
+from ntkproof.checker.activations.hermite import MAX_TERMS
 from ntkproof.checker.arithmetic import arithmetic
-from ntkproof.checker.hermite import MAX_TERMS
-from ntkproof.checker.kernels import enclose_entries
-from ntkproof.problem import Dataset, InputError, Network, Problem
+from ntkproof.checker.limit.entries import enclose_entries
+from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.problem import Problem
 from ntkproof.prover.expansion import has_expansion
 
 _GUARD = 40

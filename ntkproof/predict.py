@@ -44,11 +44,16 @@ import numpy as np
 from flint import arb, arb_mat
 from numpy.typing import NDArray
 
-from ntkproof.certificate import Certificate
-from ntkproof.checker.arithmetic import Tick, arithmetic
-from ntkproof.checker.claims import Enclosure, Rejection
-from ntkproof.checker.rules.rule import Setting
-from ntkproof.problem import Dataset, InputError, Network, Problem, exact
+from ntkproof.checker.arithmetic import arithmetic
+from ntkproof.checker.arithmetic.protocols import Tick
+from ntkproof.checker.limit.claims import Enclosure
+from ntkproof.checker.logic.claim import Rejection
+from ntkproof.checker.logic.format import Certificate
+from ntkproof.checker.logic.numbers import InputError, exact
+from ntkproof.checker.logic.rule import Setting
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.problem import Problem
 from ntkproof.prover.certify import certify, enclose
 from ntkproof.prover.draft import Draft
 from ntkproof.prover.expansion import has_expansion

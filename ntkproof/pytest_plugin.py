@@ -1,6 +1,6 @@
 """A pytest plugin that collects certificates (``*.cert.json``) as tests, and a fixture for claims.
 
-`establish_claim` runs the test of a `ntkproof.claims.Claim`, and fails unless its verdict is the one registered.
+`establish_claim` runs the test of a `ntkproof.literature.Claim`, and fails unless its verdict is the one registered.
 
 Certificates are left alone unless a project asks for them: ``pytest --ntkproof``, or ``ntkproof_certificates = true``
 in the ini file.  A certificate passes when its verdict is ``valid``; ``ntkproof_allow_holey = true`` lets ``holey``
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from ntkproof.claims import Claim, Outcome
+    from ntkproof.literature import Claim, Outcome
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,7 +42,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 @pytest.fixture
 def establish_claim() -> Callable[[Claim], Outcome]:
     """Return a function that runs a claim and fails the test if its verdict is not the registered one."""
-    from ntkproof.claims import run
+    from ntkproof.literature import run
 
     def establish(claim: Claim) -> Outcome:
         outcome = run(claim)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from ntkproof import cli
+from ntkproof.commands import cli
 
 
 class Result(NamedTuple):

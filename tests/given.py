@@ -14,8 +14,12 @@ import numpy as np
 import two_layer
 from scipy.special import erf, expit
 
-from ntkproof.certificate import Certificate
-from ntkproof.problem import Dataset, Network, Problem, Weights, exact
+from ntkproof.checker.logic.format import Certificate
+from ntkproof.checker.logic.numbers import exact
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.problem import Problem
+from ntkproof.checker.problem.weights import Weights
 from ntkproof.theorems.instance import certify_instance
 
 SMOOTH = ("erf", "tanh", "sigmoid", "softplus", "gelu", "sin")

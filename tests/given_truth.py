@@ -17,7 +17,10 @@ import flint
 import numpy as np
 from flint import arb, arb_mat, arb_series
 
-from ntkproof.problem import Dataset, Network, Problem, Weights
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.problem import Problem
+from ntkproof.checker.problem.weights import Weights
 
 BITS = 200
 

@@ -18,9 +18,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntkproof import certificate as format_module
-from ntkproof.certificate import Array, Certificate, Malformed, Step, parse, read, to_json, write
-from ntkproof.problem import KERNELS, Dataset, InputError, Network, Problem
+from ntkproof import certificate as certificate_module
+from ntkproof.certificate import float_array, integer_array, to_json, write
+from ntkproof.checker.check import parse, read
+from ntkproof.checker.logic import format as format_module
+from ntkproof.checker.logic.format import Array, Certificate, Malformed, Step
+from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.problem import KERNELS, Problem
 from ntkproof.prover.certify import certify
 
 CERTIFICATE = certify(Dataset(np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 7.0]]), np.array([0.0, 1.0, 1.0]), label="toy"))
@@ -371,7 +377,7 @@ def test_missing_files_directories_and_long_files_are_refused(tmp_path: Path, mo
 @pytest.fixture
 def sidecars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Write the certificate with all arrays outside."""
-    monkeypatch.setattr(format_module, "INLINE", 0)
+    monkeypatch.setattr(certificate_module, "INLINE", 0)
     path = tmp_path / "toy.cert.json"
     written = write(CERTIFICATE, path)
     assert written[-1] == path
@@ -466,8 +472,8 @@ finite = st.floats(allow_nan=False, allow_infinity=False)
 names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_-]{0,12}", fullmatch=True)
 integers = st.integers(-(2**53), 2**53)
 texts = st.text(st.characters(exclude_categories=("C", "Z")), max_size=10)
-arrays = st.builds(Array.from_integers, st.lists(st.integers(-(2**200), 2**200), min_size=1, max_size=4)) | st.builds(
-    lambda values: Array.from_floats(np.array(values)), st.lists(finite, min_size=1, max_size=4)
+arrays = st.builds(integer_array, st.lists(st.integers(-(2**200), 2**200), min_size=1, max_size=4)) | st.builds(
+    lambda values: float_array(np.array(values)), st.lists(finite, min_size=1, max_size=4)
 )
 claims = st.dictionaries(names, integers | texts | st.lists(integers, max_size=3), max_size=4)
 steps = st.builds(
@@ -504,7 +510,7 @@ def certificates(draw: st.DrawFn) -> Certificate:
 @given(certificates(), st.booleans())
 def test_what_is_written_is_read_back(certificate: Certificate, outside: bool) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(format_module, "INLINE", 0 if outside else 2**18)
+        patch.setattr(certificate_module, "INLINE", 0 if outside else 2**18)
         path = Path(folder) / "x.cert.json"
         write(certificate, path)
         found = read(path)
@@ -519,7 +525,7 @@ def test_what_is_written_is_read_back(certificate: Certificate, outside: bool) -
 
 @given(st.lists(st.integers(-(2**2000), 2**2000) | st.integers(-300, 300), min_size=1, max_size=8))
 def test_integers_are_stored_in_the_least_width(values: list[int]) -> None:
-    array = Array.from_integers(values)
+    array = integer_array(values)
     assert array.integers() == values
     bound = 1 << (8 * array.width - 1)
     assert all(-bound <= value < bound for value in values)
@@ -529,7 +535,7 @@ def test_integers_are_stored_in_the_least_width(values: list[int]) -> None:
 
 def test_floats_are_stored_as_they_are() -> None:
     values = np.array([[0.0, -0.0], [5e-324, -1.7976931348623157e308]])
-    array = Array.from_floats(values)
+    array = float_array(values)
     assert array.floats().tobytes() == values.tobytes()
     assert (array.dtype, array.shape, array.width) == ("float64", (2, 2), 8)
 
@@ -563,8 +569,8 @@ def test_a_failure_leaves_the_folder_as_it_was(
             os.close(args[0])
         raise error
 
-    monkeypatch.setattr(format_module, "INLINE", 0 if outside else 2**18)
-    monkeypatch.setattr(format_module.os, call, fail)
+    monkeypatch.setattr(certificate_module, "INLINE", 0 if outside else 2**18)
+    monkeypatch.setattr(certificate_module.os, call, fail)
     expected = KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else InputError
     with pytest.raises(expected) as caught:
         write(CERTIFICATE, path)
@@ -582,7 +588,7 @@ def test_a_failure_half_way_through_the_data_leaves_nothing(tmp_path: Path, monk
         yield "inputs", CERTIFICATE.steps[1].witness["vector"]
         raise RuntimeError("bad luck")
 
-    monkeypatch.setattr(format_module, "_arrays", broken)
+    monkeypatch.setattr(certificate_module, "_arrays", broken)
     with pytest.raises(RuntimeError, match="bad luck"):
         write(CERTIFICATE, tmp_path / "a.cert.json")
     assert contents(tmp_path) == {}
@@ -592,7 +598,7 @@ def test_a_folder_that_cannot_be_written_is_an_input_error(tmp_path: Path, monke
     def denied(**options: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(format_module.tempfile, "mkstemp", denied)
+    monkeypatch.setattr(certificate_module.tempfile, "mkstemp", denied)
     path = tmp_path / "a.cert.json"
     with pytest.raises(InputError, match=r"a\.cert\.json: cannot be written: Permission denied$"):
         write(CERTIFICATE, path)
@@ -616,7 +622,7 @@ def test_a_name_that_cannot_name_sidecars_is_refused(tmp_path: Path, monkeypatch
     path = tmp_path / "my proof.cert.json"
     write(CERTIFICATE, path)  # no sidecars, no restriction
     path.unlink()
-    monkeypatch.setattr(format_module, "INLINE", 0)
+    monkeypatch.setattr(certificate_module, "INLINE", 0)
     with pytest.raises(InputError, match="'my proof' cannot name sidecar files; use letters, digits"):
         write(CERTIFICATE, path)
     assert contents(tmp_path) == {}

@@ -17,10 +17,11 @@ import oracle
 import pytest
 from scipy.special import ndtr
 
-from ntkproof.certificate import SUFFIX, Certificate, read
 from ntkproof.checker import check
+from ntkproof.checker.activations.names import EXPRESSIONS
 from ntkproof.checker.arithmetic import arithmetic
-from ntkproof.problem import EXPRESSIONS
+from ntkproof.checker.check import read
+from ntkproof.checker.logic.format import SUFFIX, Certificate
 from ntkproof.simulate.networks import Model
 from ntkproof.simulate.training import State
 

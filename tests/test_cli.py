@@ -16,8 +16,9 @@ import pytest
 from command import Result, Run, runner
 
 import ntkproof
-from ntkproof import cli
-from ntkproof.certificate import read
+from ntkproof.checker.check import read
+from ntkproof.commands import cli
+from ntkproof.data import datasets
 
 POINTS = "a,b\n1,2\n3,4\n5,7\n"
 
@@ -227,7 +228,7 @@ def test_the_named_datasets(run: Run) -> None:
     pytest.importorskip("sklearn")
     result = run("datasets")
     assert (result.code, result.err) == (0, "")
-    assert [line.split()[0] for line in result.out.splitlines()][1:] == list(ntkproof.datasets.NAMED)
+    assert [line.split()[0] for line in result.out.splitlines()][1:] == list(datasets.NAMED)
     facts = [json.loads(line) for line in run("datasets", "--json").out.splitlines()]
     assert {fact["name"]: fact["duplicate_pairs"] for fact in facts}["iris"] == 1
 
@@ -362,7 +363,7 @@ def test_an_existing_certificate_survives_a_bad_run(run: Run) -> None:
 
 # As a process ---------------------------------------------------------------------------------------------------
 
-COMMAND = [sys.executable, "-c", "from ntkproof.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from ntkproof.commands.cli import main; main()"]
 
 
 def test_as_a_process(tmp_path: Path) -> None:
@@ -382,7 +383,9 @@ def test_as_a_process(tmp_path: Path) -> None:
 def test_an_interruption_leaves_nothing(tmp_path: Path) -> None:
     rows = np.random.default_rng(0).standard_normal((600, 4))
     np.save(tmp_path / "long.npy", rows)
-    script = "import sys, ntkproof.cli; print('ready', file=sys.stdout, flush=True); ntkproof.cli.main()"
+    script = (
+        "import sys, ntkproof.commands.cli; print('ready', file=sys.stdout, flush=True); ntkproof.commands.cli.main()"
+    )
     job = subprocess.Popen(
         [sys.executable, "-c", script, "certify", "long.npy", "--engine", "reference", "--depth", "3"],
         cwd=tmp_path,

@@ -16,8 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ntkproof.datasets import NAMED, describe, load, prepare
-from ntkproof.problem import Dataset, InputError
+from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.data.datasets import NAMED, describe, load, prepare
 
 
 def write(folder: Path, name: str, content: bytes | str) -> Path:

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 import ntkproof
-from ntkproof.checker.claims import KINDS
-from ntkproof.checker.rules import RULES
+from ntkproof.checker.table import KINDS, RULES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -16,9 +16,10 @@ import pytest
 from given import Net, certified, instance, obeys
 from test_mutations import Change, Json, agree, changed, tally
 
-from ntkproof.certificate import parse, to_json
+from ntkproof.certificate import to_json
 from ntkproof.checker import check
-from ntkproof.problem import Problem
+from ntkproof.checker.check import parse
+from ntkproof.checker.problem.problem import Problem
 
 SAMPLED = 20  # mutations of each certificate that are always tried
 BUILT: dict[str, tuple[str, dict[str, Any]]] = {

@@ -24,10 +24,10 @@ import deep
 import oracle
 import pytest
 
-from ntkproof.certificate import SUFFIX
 from ntkproof.checker import check
-from ntkproof.checker.rules import RULES
-from ntkproof.problem import expression_of
+from ntkproof.checker.activations.names import expression_of
+from ntkproof.checker.logic.format import SUFFIX
+from ntkproof.checker.table import RULES
 
 FOLDER = Path(__file__).parent.parent / "certificates"
 LARGEST = 60  # rows of a certificate that is mutated

@@ -12,7 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntkproof.problem import Dataset, InputError, Network, Problem, decimal, exact, parse_decimal, split_activation
+from ntkproof.checker.activations.names import split_activation
+from ntkproof.checker.logic.numbers import InputError, decimal, exact, parse_decimal
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.problem import Problem
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 matrices = st.integers(1, 4).flatmap(

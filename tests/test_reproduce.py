@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ntkproof import Network
-from ntkproof.problem import Weights
+from ntkproof.checker.problem.weights import Weights
 from ntkproof.simulate.networks import empirical_ntk
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ntkproof.problem import InputError, Network, Weights
-from ntkproof.runs import Run, read_run, saved_steps, step_path, write_run
-from ntkproof.weights import load_weights, save_weights
+from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.weights import Weights
+from ntkproof.data.runs import Run, read_run, saved_steps, step_path, write_run
+from ntkproof.data.weights import load_weights, save_weights
 
 RUN = Run(Network("tanh", 3, bias="0.1"), "0" * 64, "wine rows=50", "0.01", {"seed": 3, "init": "gaussian"})
 

@@ -10,9 +10,9 @@ import sympy as sp
 
 from ntkproof import Dataset, InputError, Network, certify, check
 from ntkproof.certificate import to_json
+from ntkproof.checker.activations.expressions import jet, parse
 from ntkproof.checker.arithmetic.interval import Intervals
-from ntkproof.checker.expressions import jet, parse
-from ntkproof.sympy_activation import activation_text
+from ntkproof.data.sympy_activation import activation_text
 
 x = sp.Symbol("x", real=True)
 t = sp.Symbol("t")

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ntkproof import tensors
-from ntkproof.problem import InputError
-from ntkproof.tensors import read_tensors
+from ntkproof.checker.logic.numbers import InputError
+from ntkproof.data import tensors
+from ntkproof.data.tensors import read_tensors
 
 IN_PLACE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 NUMBERS = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, -0.5]])

@@ -15,8 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ntkproof.problem import MAX_DEPTH, InputError, Network, Weights
-from ntkproof.weights import (
+from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.problem.network import MAX_DEPTH, Network
+from ntkproof.checker.problem.weights import Weights
+from ntkproof.data.weights import (
     converted,
     describe_arrays,
     from_standard,
@@ -414,7 +416,7 @@ def test_a_pytorch_state_dict(tmp_path: Path) -> None:
 
 
 def test_the_command_shows_what_a_file_holds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from ntkproof.cli import cli
+    from ntkproof.commands.cli import cli
 
     path = tmp_path / "w.npz"
     weights = Weights((np.array([[3.0, 0.0], [0.0, 4.0]]), np.array([[0.1, 0.2]])))

@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 from given import certified, instance
 
-from ntkproof.certificate import SUFFIX, Malformed, parse, read, to_json, write
+from ntkproof.certificate import to_json, write
 from ntkproof.checker import check
-from ntkproof.problem import Weights
+from ntkproof.checker.check import parse, read
+from ntkproof.checker.logic.format import SUFFIX, Malformed
+from ntkproof.checker.problem.weights import Weights
 
 Json = dict[str, Any]
 

@@ -15,12 +15,17 @@ import pytest
 from scipy.special import erf, expit
 from scipy.stats import beta
 
-from ntkproof.certificate import Step
 from ntkproof.checker.arithmetic import arithmetic
-from ntkproof.checker.claims import Bound, EigenvalueBound, JacobianDeviation, Rejection
-from ntkproof.checker.rules import RULES
-from ntkproof.checker.rules.rule import Derived, Proved, Setting
-from ntkproof.problem import Dataset, Network, Problem, Training
+from ntkproof.checker.limit.claims import EigenvalueBound
+from ntkproof.checker.logic.claim import Rejection
+from ntkproof.checker.logic.format import Step
+from ntkproof.checker.logic.rule import Derived, Proved, Setting
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.problem import Problem
+from ntkproof.checker.problem.training import Training
+from ntkproof.checker.random_start.claims import Bound, JacobianDeviation
+from ntkproof.checker.table import RULES
 
 ENGINES = ("reference", "fast")
 ROWS = np.array([[0.6, 0.8], [1.0, 0.0], [0.25, -1.5]])

@@ -17,9 +17,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ntkproof.certificate import SUFFIX
 from ntkproof.checker import check
-from ntkproof.problem import decimal
+from ntkproof.checker.logic.format import SUFFIX
+from ntkproof.checker.logic.numbers import decimal
 
 FOLDER = Path(__file__).parent
 THREE, WINE = "three-relu-hidden-depth1", "wine10-relu-hidden-depth1"

@@ -8,10 +8,12 @@ from math import ceil, log2
 import numpy as np
 from numpy.typing import NDArray
 
-from ntkproof.certificate import Certificate
-from ntkproof.checker.claims import APriori, EigenvalueBound, Rejection
-from ntkproof.checker.rules.a_priori import weight
-from ntkproof.problem import InputError, Problem, decimal
+from ntkproof.checker.limit.a_priori import APriori, weight
+from ntkproof.checker.limit.claims import EigenvalueBound
+from ntkproof.checker.logic.claim import Rejection
+from ntkproof.checker.logic.format import Certificate
+from ntkproof.checker.logic.numbers import InputError, decimal
+from ntkproof.checker.problem.problem import Problem
 from ntkproof.prover import factor
 from ntkproof.prover.draft import Draft, round_decimal
 

@@ -14,20 +14,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ntkproof.certificate import Array, Certificate
-from ntkproof.checker.arithmetic import Tick, arithmetic
+from ntkproof.certificate import integer_array
+from ntkproof.checker.arithmetic import arithmetic
 from ntkproof.checker.arithmetic.balls import Ball, Balls
-from ntkproof.checker.check import kernel_exists
-from ntkproof.checker.claims import (
-    Claim,
-    EigenvalueBound,
-    Enclosure,
-    OperatorNorm,
-    Rejection,
-)
-from ntkproof.checker.kernels import Kernel
-from ntkproof.checker.rules.rule import Setting
-from ntkproof.problem import Dataset, InputError, Network, Problem, decimal
+from ntkproof.checker.arithmetic.protocols import Tick
+from ntkproof.checker.limit.claims import EigenvalueBound, Enclosure
+from ntkproof.checker.limit.inputs import OperatorNorm
+from ntkproof.checker.limit.kernels import Kernel
+from ntkproof.checker.logic.claim import Claim, Rejection
+from ntkproof.checker.logic.format import Array, Certificate
+from ntkproof.checker.logic.numbers import InputError, decimal
+from ntkproof.checker.logic.rule import Setting
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.problem import Problem
 from ntkproof.prover import factor
 from ntkproof.prover.a_priori import a_priori, bounds
 from ntkproof.prover.draft import Draft, round_decimal
@@ -78,7 +78,7 @@ def certify(
     problem = Problem(dataset, network or Network(), kernel)
     draft = Draft(Setting(problem, arithmetic(engine), tick))
     try:
-        kernel_exists(problem.network.activation)
+        problem.well_defined()
         if statement == "operator-norm":
             return _operator_norm(draft, gap)
         if statement in ("spectrum", "effective-rank"):
@@ -89,7 +89,7 @@ def certify(
         if vector is not None and statement != "lambda-min":
             raise InputError(f"λ_min = 0 by symmetry: there is no {statement} to prove; ask for lambda-min or spectrum")
         if vector is not None:
-            draft.derive("singular", "null_vector", witness={"vector": Array.from_integers(vector)})
+            draft.derive("singular", "null_vector", witness={"vector": integer_array(vector)})
             return draft.certificate()
         known = Draft(draft.setting)
         names = bounds(known) if statement == "a-priori" else ()
@@ -269,7 +269,7 @@ def _two_sided(
         "rayleigh_bound",
         ("kernel",),
         args,
-        {"vector": Array.from_integers(vector)},
+        {"vector": integer_array(vector)},
         _weaken(slack, relative),
     )
     shift = round_decimal(upper.value * (1 - 3 * Fraction(gap) / 8), upper.value * relative, up=False)
@@ -331,7 +331,7 @@ def _nothing_below(draft: Draft, enclosure: Enclosure) -> None:
         "rayleigh_bound",
         ("kernel",),
         {"eigenvalue": "min"},
-        {"vector": Array.from_integers(_null_direction(matrix, enclosure, vector))},
+        {"vector": integer_array(_null_direction(matrix, enclosure, vector))},
         _weaken(slack, Fraction(1, 2**10)),
     )
     draft.derive("lower", "gram_is_psd")
@@ -379,7 +379,7 @@ def _operator_norm(draft: Draft, gap: float) -> Certificate:
         raise InputError(f"no factor of the shifted Gram matrix at gap {gap}; ask for a larger --gap")
     vector = [round(float(x) * 2**50) for x in vectors[:, -1]]
     args = {"eigenvalue": "max"}
-    lower = draft.derive("lower", "rayleigh_bound", ("inputs",), args, {"vector": Array.from_integers(vector)}, weaken)
+    lower = draft.derive("lower", "rayleigh_bound", ("inputs",), args, {"vector": integer_array(vector)}, weaken)
     draft.derive(
         "upper",
         "psd_bound",

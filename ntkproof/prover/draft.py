@@ -11,10 +11,11 @@ from fractions import Fraction
 from math import ceil, floor, log2
 from typing import Any
 
-from ntkproof.certificate import Array, Certificate, Step
-from ntkproof.checker.claims import Claim, EigenvalueBound, parse_claim, to_fields
-from ntkproof.checker.rules import RULES
-from ntkproof.checker.rules.rule import Proved, Setting
+from ntkproof.checker.limit.claims import EigenvalueBound
+from ntkproof.checker.logic.claim import Claim, parse_claim, to_fields
+from ntkproof.checker.logic.format import Array, Certificate, Step
+from ntkproof.checker.logic.rule import Proved, Setting
+from ntkproof.checker.table import KINDS, RULES
 
 
 @dataclass
@@ -42,7 +43,7 @@ class Draft:
         inputs = RULES[rule].inputs(step, premises, placeholder)
         derived = RULES[rule].derive(self.setting, inputs)
         fields = to_fields(weaken(derived.claim))
-        claim = parse_claim(fields)
+        claim = parse_claim(fields, KINDS)
         events = inputs.events | ({id: derived.failure} if derived.failure else {})
         self.proved[id] = Proved(claim, derived.matrix, rule=rule, events=events)
         self.steps.append(Step(id, rule, uses, step.args, step.witness, fields))
@@ -50,7 +51,9 @@ class Draft:
 
     def adopt(self, step: Step) -> None:
         """Add a step of another proof about the same dataset, network and kernel."""
-        self.derive(step.id, step.rule, step.uses, step.args, step.witness, lambda claim: parse_claim(step.claim))
+        self.derive(
+            step.id, step.rule, step.uses, step.args, step.witness, lambda claim: parse_claim(step.claim, KINDS)
+        )
 
     def certificate(self) -> Certificate:
         """Return the certificate that concludes the last step."""

@@ -9,10 +9,13 @@ from math import log, sqrt
 
 import numpy as np
 
-from ntkproof.checker.claims import Enclosure
-from ntkproof.checker.hermite import MAX_TERMS
-from ntkproof.checker.rules.rule import Setting
-from ntkproof.problem import Dataset, InputError, Problem, expression_of
+from ntkproof.checker.activations.hermite import MAX_TERMS
+from ntkproof.checker.activations.names import expression_of
+from ntkproof.checker.limit.claims import Enclosure
+from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.logic.rule import Setting
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.problem import Problem
 from ntkproof.prover.draft import Draft
 
 PER_ENTRY = 16

@@ -13,8 +13,9 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
-from ntkproof.certificate import Array
-from ntkproof.checker.arithmetic import Matrix
+from ntkproof.certificate import int64_array, integer_array
+from ntkproof.checker.arithmetic.protocols import Matrix
+from ntkproof.checker.logic.format import Array
 
 Integers = NDArray[Any]  # dtype object: Python integers
 
@@ -96,7 +97,7 @@ def cholesky_floats(a: NDArray[np.float64], scale: int) -> Array | None:
     packed = np.rint(np.ldexp(factor[np.tri(len(a), dtype=bool)], scale))
     if not (np.abs(packed) < 2.0**62).all():
         return None
-    return Array.from_int64(packed.astype(np.int64))
+    return int64_array(packed.astype(np.int64))
 
 
 def cholesky_integers(a: Integers, unit: int, bits: int) -> Integers | None:
@@ -159,7 +160,7 @@ def _inverse_block(lower: Integers, bits: int) -> Integers:
 def packed_lower(factor: Integers, drop: int) -> Array:
     """Return a factor's packed lower triangle with its last ``drop`` bits rounded away."""
     packed = factor[np.tril_indices(len(factor))]
-    return Array.from_integers(list(packed if drop <= 0 else (packed + (1 << (drop - 1))) >> drop))
+    return integer_array(list(packed if drop <= 0 else (packed + (1 << (drop - 1))) >> drop))
 
 
 def smallest_vector(factor: Integers, bits: int) -> Integers:

@@ -8,9 +8,9 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
-from ntkproof.checker.activations import activation
-from ntkproof.checker.rules.null_vector import linear_part, orbit
-from ntkproof.problem import Problem
+from ntkproof.checker.activations.dual import activation
+from ntkproof.checker.limit.null_vector import linear_part, orbit
+from ntkproof.checker.problem.problem import Problem
 
 Vector = dict[int, int]
 

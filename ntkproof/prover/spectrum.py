@@ -7,8 +7,10 @@ from math import isqrt
 
 import numpy as np
 
-from ntkproof.certificate import Array, Certificate
-from ntkproof.checker.claims import ConditionNumber, EffectiveRank, Enclosure, Spectrum
+from ntkproof.certificate import int64_array
+from ntkproof.checker.limit.claims import Enclosure
+from ntkproof.checker.limit.spectrum import ConditionNumber, EffectiveRank, Spectrum
+from ntkproof.checker.logic.format import Array, Certificate
 from ntkproof.prover.draft import Draft, round_decimal
 
 _SCALE = 54
@@ -24,7 +26,7 @@ def spectrum(draft: Draft) -> Spectrum:
         raise RuntimeError("the enclosure holds no matrix")
     n, p, radius = proved.matrix.n, proved.claim.precision, proved.claim.radius
     vectors = np.linalg.eigh(proved.matrix.floats(-p))[1].T
-    flat = Array.from_int64(np.rint(np.ldexp(vectors, _SCALE)).astype(np.int64).reshape(-1))
+    flat = int64_array(np.rint(np.ldexp(vectors, _SCALE)).astype(np.int64).reshape(-1))
     slack = Fraction(4 * (isqrt(n) + 2) * radius, 2**p)  # a perturbation of A by 2 radius moves d and ‖E‖_∞ so much
 
     def outward(claim: Spectrum) -> Spectrum:

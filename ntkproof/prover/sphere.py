@@ -8,13 +8,18 @@ from __future__ import annotations
 from fractions import Fraction
 from math import comb
 
-from ntkproof.certificate import Certificate
-from ntkproof.checker.arithmetic import Tick, arithmetic
-from ntkproof.checker.claims import PARITIES, Mercer, Rejection
-from ntkproof.checker.hermite import MAX_TERMS
-from ntkproof.checker.rules.rule import Setting
-from ntkproof.checker.rules.sphere import Zonal
-from ntkproof.problem import InputError, Network, Problem, Sphere, expression_of
+from ntkproof.checker.activations.hermite import MAX_TERMS
+from ntkproof.checker.activations.names import expression_of
+from ntkproof.checker.arithmetic import arithmetic
+from ntkproof.checker.arithmetic.protocols import Tick
+from ntkproof.checker.limit.sphere import PARITIES, Mercer, Zonal
+from ntkproof.checker.logic.claim import Rejection
+from ntkproof.checker.logic.format import Certificate
+from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.logic.rule import Setting
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.problem import Problem
+from ntkproof.checker.problem.sphere import Sphere
 from ntkproof.prover.draft import Draft, round_decimal
 
 STATEMENTS = ("mercer", *(f"{parity}-vanish" for parity in PARITIES))

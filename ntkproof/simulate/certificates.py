@@ -13,9 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ntkproof.certificate import Certificate, Malformed, read
-from ntkproof.checker.claims import Convergence, Rejection, parse_claim, to_fields
-from ntkproof.problem import MAX_WEIGHTS, InputError, Problem, decimal
+from ntkproof.checker.check import read
+from ntkproof.checker.convergence.claims import Convergence
+from ntkproof.checker.logic.claim import Rejection, parse_claim, to_fields
+from ntkproof.checker.logic.format import Certificate, Malformed
+from ntkproof.checker.logic.numbers import InputError, decimal
+from ntkproof.checker.problem.problem import Problem
+from ntkproof.checker.problem.weights import MAX_WEIGHTS
+from ntkproof.checker.table import KINDS
 from ntkproof.simulate.runs import Experiment, Results
 from ntkproof.simulate.statistics import Finding, happens
 
@@ -35,7 +40,7 @@ def open_certificate(path: Path) -> tuple[Certificate, Convergence]:
     """
     try:
         certificate = read(path)
-        claim = parse_claim(certificate.conclusion)
+        claim = parse_claim(certificate.conclusion, KINDS)
     except (Malformed, Rejection) as error:
         raise InputError(f"{path}: {error}") from None
     if not isinstance(claim, Convergence):

@@ -9,8 +9,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
 from ntkproof.gram import enclose_gram
-from ntkproof.problem import Dataset, Network
 from ntkproof.simulate.networks import Model
 from ntkproof.simulate.training import State
 

@@ -42,7 +42,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ntkproof.problem import INITS, InputError, Network, Weights
+from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.training import INITS
+from ntkproof.checker.problem.weights import Weights
 from ntkproof.simulate.activations import activation
 
 Floats = NDArray[np.float64]

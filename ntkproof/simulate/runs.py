@@ -38,7 +38,10 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from ntkproof.certificate import write_files
-from ntkproof.problem import MAX_WEIGHTS, Dataset, InputError, Network, Weights, decimal
+from ntkproof.checker.logic.numbers import InputError, decimal
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.weights import MAX_WEIGHTS, Weights
 from ntkproof.simulate.measure import SCALARS, Limit, Measurement, limit
 from ntkproof.simulate.networks import PARAMETRISATIONS, Model, check_init, initialise
 from ntkproof.simulate.training import State, descent, flow

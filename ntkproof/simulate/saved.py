@@ -14,13 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ntkproof.problem import InputError, Weights, decimal, exact
-from ntkproof.runs import RECORD, Run, read_run, saved_steps, step_path, write_run
+from ntkproof.checker.logic.numbers import InputError, decimal, exact
+from ntkproof.checker.problem.weights import Weights
+from ntkproof.data.runs import RECORD, Run, read_run, saved_steps, step_path, write_run
+from ntkproof.data.weights import load_weights, save_weights
 from ntkproof.simulate.measure import limit
 from ntkproof.simulate.networks import Model
 from ntkproof.simulate.runs import Experiment, check_grid, schedule
 from ntkproof.simulate.training import State, descent
-from ntkproof.weights import load_weights, save_weights
 
 
 @dataclass(frozen=True)

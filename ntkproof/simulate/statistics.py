@@ -29,7 +29,7 @@ import mpmath
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ntkproof.problem import InputError
+from ntkproof.checker.logic.numbers import InputError
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -24,7 +24,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ntkproof.problem import InputError
+from ntkproof.checker.logic.numbers import InputError
 from ntkproof.simulate.activations import has_kinks
 from ntkproof.simulate.networks import Model, Trace
 

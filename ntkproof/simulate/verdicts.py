@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ntkproof.problem import InputError
+from ntkproof.checker.logic.numbers import InputError
 from ntkproof.simulate.runs import Results
 from ntkproof.simulate.statistics import (
     FEWEST_SEEDS,

@@ -9,7 +9,8 @@ from __future__ import annotations
 from fractions import Fraction
 from math import inf, nan, sqrt
 
-from ntkproof.checker.rules.both_layers import (
+from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.random_start.both_layers import (
     both_slope,
     gaussian_start,
     largest_weight,
@@ -17,7 +18,6 @@ from ntkproof.checker.rules.both_layers import (
     truncated_share,
     truncated_summand,
 )
-from ntkproof.problem import InputError
 from ntkproof.prover.draft import Draft
 from ntkproof.prover.floats import FLOATS
 from ntkproof.theorems import steps

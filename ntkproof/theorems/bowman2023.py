@@ -9,11 +9,10 @@ from __future__ import annotations
 from fractions import Fraction
 from math import nan, sqrt
 
-from ntkproof.checker.claims import KernelStability, Trajectory
-from ntkproof.checker.rules.deviation import smooth_slope
-from ntkproof.checker.rules.induction import kernel_drift
-from ntkproof.checker.rules.initialization import hoeffding_failure
-from ntkproof.problem import InputError
+from ntkproof.checker.convergence.induction import KernelStability, Trajectory, kernel_drift
+from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.random_start.deviation import smooth_slope
+from ntkproof.checker.random_start.initialization import hoeffding_failure
 from ntkproof.prover.draft import Draft
 from ntkproof.prover.floats import FLOATS
 from ntkproof.theorems import steps

@@ -8,11 +8,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ntkproof.certificate import Certificate
-from ntkproof.problem import Dataset, InputError
-from ntkproof.runs import read_run, saved_steps
+from ntkproof.checker.logic.format import Certificate
+from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.data.runs import read_run, saved_steps
+from ntkproof.data.weights import load_weights
 from ntkproof.theorems.instance import certify_instance
-from ntkproof.weights import load_weights
 
 Report = Callable[[int, str], None]
 

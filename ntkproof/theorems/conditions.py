@@ -8,8 +8,10 @@ from fractions import Fraction
 from math import isfinite
 from typing import Any
 
-from ntkproof.checker.arithmetic import Tick
-from ntkproof.problem import Dataset, InputError, Network, exact
+from ntkproof.checker.arithmetic.protocols import Tick
+from ntkproof.checker.logic.numbers import InputError, exact
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
 from ntkproof.theorems import THEOREMS
 from ntkproof.theorems.certify import prepare
 from ntkproof.theorems.facts import Facts

@@ -10,9 +10,9 @@ from __future__ import annotations
 from fractions import Fraction
 from math import nan, sqrt
 
-from ntkproof.checker.claims import KernelStability
-from ntkproof.checker.rules.induction import UNIT_TOLERANCE, expected_flips, markov_root, neuron_norm
-from ntkproof.problem import InputError
+from ntkproof.checker.convergence.induction import UNIT_TOLERANCE, KernelStability, expected_flips, neuron_norm
+from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.random_start.residual import markov_root
 from ntkproof.prover.draft import Draft
 from ntkproof.prover.floats import FLOATS
 from ntkproof.theorems import steps

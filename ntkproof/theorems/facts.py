@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ntkproof.certificate import Array
-from ntkproof.checker.claims import Bound, EigenvalueBound, Enclosure
-from ntkproof.checker.rules.initialization import output_moments
-from ntkproof.checker.rules.two_layer import TwoLayer, trained
-from ntkproof.problem import Dataset, InputError, Training, decimal
+from ntkproof.certificate import integer_array
+from ntkproof.checker.limit.claims import EigenvalueBound, Enclosure
+from ntkproof.checker.logic.numbers import InputError, decimal
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.training import Training
+from ntkproof.checker.random_start.claims import Bound
+from ntkproof.checker.random_start.residual import output_moments
+from ntkproof.checker.random_start.two_layer import TwoLayer, trained
 from ntkproof.prover import factor
 from ntkproof.prover.draft import Draft, round_decimal
 
@@ -144,7 +147,7 @@ def _inverse_form(draft: Draft) -> float:
     solution = np.linalg.solve(floats, targets)
     solution += np.linalg.solve(floats, targets - floats @ solution)
     scale = max(0, 60 - int(np.frexp(np.abs(solution).max())[1]))
-    integers = Array.from_integers([int(x) for x in np.rint(np.ldexp(solution, scale)).astype(np.int64)])
+    integers = integer_array([int(x) for x in np.rint(np.ldexp(solution, scale)).astype(np.int64)])
     claim: Bound = draft.derive(
         "inverse_form", "inverse_form", ("kernel", "lower"), {"scale": scale}, {"solution": integers}, _slack(draft)
     )

@@ -9,8 +9,8 @@ from __future__ import annotations
 from fractions import Fraction
 from math import isqrt
 
-from ntkproof.checker.claims import Bound
-from ntkproof.problem import InputError
+from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.random_start.claims import Bound
 from ntkproof.prover.draft import Draft
 from ntkproof.theorems import bowman2023, steps
 from ntkproof.theorems.facts import Facts

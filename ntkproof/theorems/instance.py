@@ -15,28 +15,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ntkproof.certificate import Array, Certificate
-from ntkproof.checker.arithmetic import Matrix, Tick, arithmetic
-from ntkproof.checker.claims import (
-    Bound,
-    Claim,
-    EigenvalueBound,
-    Enclosure,
-    LocalDeviation,
-    NearbyPoint,
-    Quantities,
-    Rejection,
-    TubeDeviation,
-)
-from ntkproof.checker.derivatives import activation_facts
-from ntkproof.checker.evaluation import Evaluation, gram
-from ntkproof.checker.rules.convergence import descent_factor, descent_rate
-from ntkproof.checker.rules.flip_descent import descent_spending, kept, shrinking
-from ntkproof.checker.rules.given import evaluation, nearby
-from ntkproof.checker.rules.instance import descent_strength, wandering
-from ntkproof.checker.rules.rule import Setting
-from ntkproof.checker.rules.tube import residual_integral
-from ntkproof.problem import Dataset, InputError, Network, Problem, Weights, decimal, exact
+from ntkproof.certificate import integer_array
+from ntkproof.checker.activations.facts import activation_facts
+from ntkproof.checker.arithmetic import arithmetic
+from ntkproof.checker.arithmetic.protocols import Matrix, Tick
+from ntkproof.checker.convergence.flip_descent import descent_spending, kept, shrinking
+from ntkproof.checker.convergence.instance import descent_strength, wandering
+from ntkproof.checker.convergence.master import descent_factor, descent_rate
+from ntkproof.checker.convergence.tube import residual_integral
+from ntkproof.checker.given_weights.claims import LocalDeviation, NearbyPoint
+from ntkproof.checker.given_weights.evaluation import Evaluation, gram
+from ntkproof.checker.given_weights.given import evaluation, nearby
+from ntkproof.checker.given_weights.quantities import Quantities
+from ntkproof.checker.limit.claims import EigenvalueBound, Enclosure
+from ntkproof.checker.logic.claim import Claim, Rejection
+from ntkproof.checker.logic.format import Array, Certificate
+from ntkproof.checker.logic.numbers import InputError, decimal, exact
+from ntkproof.checker.logic.rule import Setting
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.problem import Problem
+from ntkproof.checker.problem.weights import Weights
+from ntkproof.checker.random_start.claims import Bound
+from ntkproof.checker.random_start.tube import TubeDeviation
 from ntkproof.prover import factor
 from ntkproof.prover.draft import Draft, round_decimal
 from ntkproof.prover.floats import FLOATS
@@ -288,7 +289,7 @@ def _tube(draft: Draft, start: Start) -> _Plan:
     def prove() -> None:
         scale = max(0, 60 - int(np.frexp(np.abs(solution).max())[1]))
         integers = [int(x) for x in np.rint(np.ldexp(solution, scale)).astype(np.int64)]
-        witness = {"solution": Array.from_integers(integers)}
+        witness = {"solution": integer_array(integers)}
         draft.derive("path", "given_path", ("kernel", "sigma"), {"scale": scale}, witness, _weaker)
         draft.derive("tube", "given_tube", (), {"tau": short(tau)}, weaken=_rounded_tube)
         uses = ("sigma", "path", "tube", "norm")
@@ -423,7 +424,7 @@ def _nearby(draft: Draft, trial: Draft, ball: LocalDeviation) -> NearbyPoint:
     enclosure = Enclosure("initial_kernel", PRECISION, radius)
     args, witness = _factor(matrix, enclosure)
     args |= {"precision": PRECISION, "coefficient_scale": scale}
-    witness["coefficients"] = Array.from_integers(integers)
+    witness["coefficients"] = integer_array(integers)
     claim: NearbyPoint = trial.derive("point", "nearby_point", (), args, witness, _rounded_point(at, enclosure))
     return claim
 

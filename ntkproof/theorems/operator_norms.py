@@ -6,11 +6,16 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from ntkproof.certificate import Certificate
 from ntkproof.checker.arithmetic import arithmetic
-from ntkproof.checker.claims import LayerNorms, Rejection
-from ntkproof.checker.rules.rule import Setting
-from ntkproof.problem import Dataset, InputError, Network, Problem, Training, decimal, exact
+from ntkproof.checker.logic.claim import Rejection
+from ntkproof.checker.logic.format import Certificate
+from ntkproof.checker.logic.numbers import InputError, decimal, exact
+from ntkproof.checker.logic.rule import Setting
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.problem import Problem
+from ntkproof.checker.problem.training import Training
+from ntkproof.checker.random_start.operator_norms import LayerNorms
 from ntkproof.prover.draft import Draft
 from ntkproof.theorems.steps import rounded
 

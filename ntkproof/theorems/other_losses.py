@@ -12,10 +12,9 @@ from fractions import Fraction
 from math import exp, inf, log, nan, sqrt
 from typing import Any
 
-from ntkproof.checker.claims import LossInequality
-from ntkproof.checker.rules.deviation import flip_offset, flip_slope, near_share, smooth_slope
-from ntkproof.checker.rules.other_losses import LOSS_TABLE, required_spending
-from ntkproof.problem import InputError
+from ntkproof.checker.convergence.other_losses import LOSS_TABLE, LossInequality, required_spending
+from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.random_start.deviation import flip_offset, flip_slope, near_share, smooth_slope
 from ntkproof.prover.draft import Draft
 from ntkproof.prover.floats import FLOATS
 from ntkproof.theorems import steps

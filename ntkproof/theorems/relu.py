@@ -12,10 +12,10 @@ from math import exp, log, nan, sqrt
 
 import numpy as np
 
-from ntkproof.checker.claims import TubeDeviation
-from ntkproof.checker.rules.deviation import flip_offset, flip_slope, near_share
-from ntkproof.checker.rules.tube import near_one, residual_integral, tube_radius
-from ntkproof.problem import InputError
+from ntkproof.checker.convergence.tube import residual_integral, tube_radius
+from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.random_start.deviation import flip_offset, flip_slope, near_share
+from ntkproof.checker.random_start.tube import TubeDeviation, near_one
 from ntkproof.prover.draft import Draft
 from ntkproof.prover.floats import FLOATS
 from ntkproof.theorems import steps

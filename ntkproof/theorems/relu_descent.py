@@ -9,9 +9,9 @@ from __future__ import annotations
 from fractions import Fraction
 from math import exp, log, nan, sqrt
 
-from ntkproof.checker.rules.deviation import flip_offset, flip_slope, near_share
-from ntkproof.checker.rules.flip_descent import kept, shrinking
-from ntkproof.problem import InputError, exact
+from ntkproof.checker.convergence.flip_descent import kept, shrinking
+from ntkproof.checker.logic.numbers import InputError, exact
+from ntkproof.checker.random_start.deviation import flip_offset, flip_slope, near_share
 from ntkproof.prover.draft import Draft
 from ntkproof.prover.floats import FLOATS
 from ntkproof.theorems import steps

@@ -10,9 +10,9 @@ from fractions import Fraction
 from functools import cache
 from math import inf, nan, sqrt
 
-from ntkproof.checker.rules.convergence import descent_factor, descent_rate, distance_margin, excursion
-from ntkproof.checker.rules.deviation import smooth_slope
-from ntkproof.problem import InputError, exact
+from ntkproof.checker.convergence.master import descent_factor, descent_rate, distance_margin, excursion
+from ntkproof.checker.logic.numbers import InputError, exact
+from ntkproof.checker.random_start.deviation import smooth_slope
 from ntkproof.prover.draft import Draft
 from ntkproof.prover.floats import FLOATS
 from ntkproof.theorems import steps

@@ -5,9 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 from math import inf, log, sqrt
 
-from ntkproof.checker.claims import Bound, Convergence, JacobianDeviation
-from ntkproof.checker.rules.initialization import chernoff_failure, concentrated_residual, sign_sum
-from ntkproof.problem import decimal
+from ntkproof.checker.convergence.claims import Convergence
+from ntkproof.checker.logic.numbers import decimal
+from ntkproof.checker.random_start.claims import Bound, JacobianDeviation
+from ntkproof.checker.random_start.initialization import chernoff_failure
+from ntkproof.checker.random_start.residual import concentrated_residual, sign_sum
 from ntkproof.prover.draft import Draft, round_decimal
 from ntkproof.prover.floats import FLOATS
 from ntkproof.theorems.facts import Facts

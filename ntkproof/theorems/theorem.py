@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ntkproof.problem import InputError
+from ntkproof.checker.logic.numbers import InputError
 from ntkproof.prover.draft import Draft
 from ntkproof.theorems.facts import Facts
 

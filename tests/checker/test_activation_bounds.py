@@ -10,11 +10,12 @@ import flint
 import numpy as np
 import pytest
 
-from ntkproof.checker.activation_bounds import Tail, Tails, growth, suprema
-from ntkproof.checker.arithmetic.fast import ArbNumbers
+from ntkproof.checker.activations.bounds import Tail, Tails, growth, suprema
+from ntkproof.checker.activations.expressions import parse
+from ntkproof.checker.activations.names import EXPRESSIONS
+from ntkproof.checker.arithmetic.arb import ArbNumbers
 from ntkproof.checker.arithmetic.interval import Intervals
-from ntkproof.checker.expressions import parse
-from ntkproof.problem import EXPRESSIONS, InputError
+from ntkproof.checker.logic.numbers import InputError
 
 INF = math.inf
 ROOT3 = math.sqrt(3)

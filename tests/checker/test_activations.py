@@ -21,10 +21,13 @@ from flint import acb, arb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ntkproof.checker.activations import Covariance, Numbers, activation
-from ntkproof.checker.arithmetic.fast import ArbNumbers
+from ntkproof.checker.activations.covariance import Covariance
+from ntkproof.checker.activations.dual import activation
+from ntkproof.checker.activations.names import split_activation
+from ntkproof.checker.arithmetic.arb import ArbNumbers
 from ntkproof.checker.arithmetic.interval import Intervals
-from ntkproof.problem import InputError, split_activation
+from ntkproof.checker.arithmetic.protocols import Numbers
+from ntkproof.checker.logic.numbers import InputError
 
 TRUTH_BITS = 320
 LIMIT = 24  # the Gaussian density at 24 is below 2^-415

@@ -35,10 +35,9 @@ from given_truth import (
 )
 from two_layer import derive
 
-from ntkproof.checker import evaluation, profile
 from ntkproof.checker.arithmetic import arithmetic
-from ntkproof.checker.claims import EigenvalueBound, Enclosure, Rejection
-from ntkproof.checker.evaluation import (
+from ntkproof.checker.given_weights import evaluation, profile
+from ntkproof.checker.given_weights.evaluation import (
     Evaluation,
     Evaluator,
     Layer,
@@ -50,9 +49,14 @@ from ntkproof.checker.evaluation import (
     norm_squared,
     row_norms,
 )
-from ntkproof.checker.rules.given import residual_norm
-from ntkproof.checker.rules.rule import Proved
-from ntkproof.problem import Dataset, Network, Problem, Weights
+from ntkproof.checker.given_weights.given import residual_norm
+from ntkproof.checker.limit.claims import EigenvalueBound, Enclosure
+from ntkproof.checker.logic.claim import Rejection
+from ntkproof.checker.logic.rule import Proved
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.problem import Problem
+from ntkproof.checker.problem.weights import Weights
 from ntkproof.prover.factor import cholesky_floats
 
 ENGINES = ("reference", "fast")

@@ -13,11 +13,23 @@ from flint import arb, arb_series
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from ntkproof.checker.activations.expressions import (
+    MAX_LENGTH,
+    Node,
+    canonical,
+    has_kink,
+    jet,
+    normalise,
+    parity,
+    parse,
+    slope,
+)
+from ntkproof.checker.activations.names import EXPRESSIONS
 from ntkproof.checker.arithmetic import elementary
-from ntkproof.checker.arithmetic.fast import ArbNumbers
+from ntkproof.checker.arithmetic.arb import ArbNumbers
 from ntkproof.checker.arithmetic.interval import Intervals
-from ntkproof.checker.expressions import MAX_LENGTH, Node, canonical, has_kink, jet, normalise, parity, parse, slope
-from ntkproof.problem import EXPRESSIONS, InputError, Network
+from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.problem.network import Network
 
 # Text -------------------------------------------------------------------------------------------------------------
 

@@ -18,19 +18,24 @@ from hypothesis import strategies as st
 from scipy.special import erf as float_erf
 from scipy.special import expit
 
-from ntkproof.certificate import Step, to_json
+from ntkproof.certificate import to_json
 from ntkproof.checker import check
-from ntkproof.checker.activations import Covariance, activation
+from ntkproof.checker.activations.covariance import Covariance
+from ntkproof.checker.activations.dual import activation
+from ntkproof.checker.activations.hermite import Series, Side, _power, _reach, _sum
 from ntkproof.checker.arithmetic import arithmetic
-from ntkproof.checker.arithmetic.fast import ArbNumbers
+from ntkproof.checker.arithmetic.arb import ArbNumbers
 from ntkproof.checker.arithmetic.interval import Intervals
-from ntkproof.checker.claims import Rejection, parse_claim
-from ntkproof.checker.hermite import Series, Side, _power, _reach, _sum
-from ntkproof.checker.rules import RULES
-from ntkproof.checker.rules.rule import Setting
-from ntkproof.datasets import load, prepare
+from ntkproof.checker.limit.entries import enclose_kernel
+from ntkproof.checker.logic.claim import Rejection, parse_claim
+from ntkproof.checker.logic.format import Step
+from ntkproof.checker.logic.rule import Setting
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.problem import Problem
+from ntkproof.checker.table import KINDS, RULES
+from ntkproof.data.datasets import load, prepare
 from ntkproof.gram import enclose_gram
-from ntkproof.problem import Dataset, Network, Problem
 from ntkproof.prover.certify import certify
 
 ENGINES = ("reference", "fast")
@@ -335,7 +340,7 @@ def test_whole_kernels_in_both_arithmetics(network: Network, kernel: str) -> Non
     n, precision = len(ROWS), 44
     expected = [[float_kernel(network.activation, network, kernel, x, y) for y in ROWS] for x in ROWS]
     for engine in ENGINES:
-        matrix, radius = arithmetic(engine).enclose_kernel(problem, precision, 60, lambda done, total: None, 120)
+        matrix, radius = enclose_kernel(arithmetic(engine), problem, precision, 60, lambda done, total: None, 120)
         assert radius < 2**18
         entries = iter(matrix.lower())
         for i in range(n):
@@ -377,7 +382,7 @@ ARGS = {"precision": 40, "working_precision": 64, "terms": 60}
 
 def derive(rule: str, network: Network, args: dict[str, Any], dataset: Dataset = PAIR) -> Any:
     setting = Setting(Problem(dataset, network), arithmetic("fast"), lambda done, total: None)
-    claim = parse_claim({"kind": "enclosure", "matrix": "kernel", "precision": 40, "radius": 1})
+    claim = parse_claim({"kind": "enclosure", "matrix": "kernel", "precision": 40, "radius": 1}, KINDS)
     step = Step("k", rule, args=args, claim={})
     return RULES[rule].derive(setting, RULES[rule].inputs(step, (), claim))
 

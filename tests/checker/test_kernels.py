@@ -19,11 +19,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from test_activations import ENGINES, NAMES, TRUTH_BITS, expectation, sampled, to_arb
 
-from ntkproof.checker.activations import activation
+from ntkproof.checker.activations.dual import activation
 from ntkproof.checker.arithmetic import arithmetic
 from ntkproof.checker.arithmetic.interval import Intervals
-from ntkproof.checker.kernels import enclose_entries
-from ntkproof.problem import Dataset, Network, Problem
+from ntkproof.checker.limit.entries import enclose_entries, enclose_kernel
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.problem import Problem
 
 PAIR = np.array([[0.5, -1.25, 1.0], [1.5, 0.25, -0.125]])
 
@@ -34,7 +36,7 @@ def network(name: str, depth: int = 1, train: str = "all", **scales: str) -> Net
 
 def enclose(engine: str, problem: Problem, precision: int = 160, working: int = 256) -> tuple[list[list[int]], int]:
     """All entries of the integer matrix and the radius, in units of 2^-precision."""
-    matrix, radius = arithmetic(engine).enclose_kernel(problem, precision, working, lambda done, total: None)
+    matrix, radius = enclose_kernel(arithmetic(engine), problem, precision, working, lambda done, total: None)
     return [[matrix.entry(i, j) for j in range(matrix.n)] for i in range(matrix.n)], radius
 
 
@@ -397,5 +399,5 @@ def test_the_radius_is_the_largest_row_sum_of_the_symmetric_matrix() -> None:
 def test_progress_is_told_row_by_row(engine: str) -> None:
     ticks: list[tuple[int, int]] = []
     problem = Problem(Dataset(np.eye(4)), network("relu"))
-    arithmetic(engine).enclose_kernel(problem, 60, 100, lambda done, total: ticks.append((done, total)))
+    enclose_kernel(arithmetic(engine), problem, 60, 100, lambda done, total: ticks.append((done, total)))
     assert ticks == [(1, 4), (2, 4), (3, 4), (4, 4)]

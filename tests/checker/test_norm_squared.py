@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ntkproof.checker import evaluation
 from ntkproof.checker.arithmetic import arithmetic
-from ntkproof.checker.evaluation import BLOCK, norm_squared
+from ntkproof.checker.given_weights import evaluation
+from ntkproof.checker.given_weights.evaluation import BLOCK, norm_squared
 
 
 def random_integers(rows: int, columns: int, bits: int = 40) -> np.ndarray:

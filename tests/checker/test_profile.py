@@ -28,12 +28,12 @@ from given_truth import (
     row_lengths,
 )
 
-from ntkproof.checker import evaluation, profile
 from ntkproof.checker.arithmetic import arithmetic
-from ntkproof.checker.claims import Rejection
-from ntkproof.checker.evaluation import Evaluator
-from ntkproof.checker.rules.local_deviation import Profile
-from ntkproof.problem import Problem
+from ntkproof.checker.given_weights import evaluation, profile
+from ntkproof.checker.given_weights.evaluation import Evaluator
+from ntkproof.checker.given_weights.local_deviation import Profile
+from ntkproof.checker.logic.claim import Rejection
+from ntkproof.checker.problem.problem import Problem
 
 ENGINES = ("reference", "fast")
 engines = pytest.mark.parametrize("engine", ENGINES)

@@ -20,11 +20,11 @@ import mpmath
 import numpy as np
 import pytest
 
-from ntkproof.certificate import read
 from ntkproof.checker import check
-from ntkproof.checker.arithmetic.fast import ArbNumbers
+from ntkproof.checker.activations.hermite import Series, Side, Smooth, _sum
+from ntkproof.checker.arithmetic.arb import ArbNumbers
 from ntkproof.checker.arithmetic.interval import Intervals
-from ntkproof.checker.hermite import Series, Side, Smooth, _sum
+from ntkproof.checker.check import read
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "certificates"

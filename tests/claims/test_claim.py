@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ntkproof.claims import Claim, Document, Evidence, Registry, run, select
+from ntkproof.literature import Claim, Document, Evidence, Registry, run, select
 
 GOOD: dict[str, Any] = {"id": "d.a", "document": "d", "place": "(1)", "says": "x", "formula": 1}
 ANSWERS = {1: True, 2: False, 3: None}

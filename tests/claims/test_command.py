@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from command import runner
 
-from ntkproof.claims.literature import LITERATURE
+from ntkproof.literature.literature import LITERATURE
 
 OWN = """
-from ntkproof.claims import Document, Evidence, Registry
+from ntkproof.literature import Document, Evidence, Registry
 own = Registry(Document("own", "Own"))
 def test(formula): return Evidence({1: True, 2: False, 3: None}[formula], f"saw {formula}")
 own.add("good", place="(1)", says="x", formula=1, test=test)

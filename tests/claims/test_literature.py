@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from ntkproof.claims import Claim, Registry, experiments, run
-from ntkproof.claims.experiments import exponent
-from ntkproof.claims.literature import LITERATURE
-from ntkproof.claims.models import G, W, alpha, beta, gamma, h, i, n, psi
+from ntkproof.literature import Claim, Registry, experiments, run
+from ntkproof.literature.experiments import exponent
+from ntkproof.literature.literature import LITERATURE
+from ntkproof.literature.models import G, W, alpha, beta, gamma, h, i, n, psi
 
 CLAIMS = {claim.id: claim for registry in LITERATURE for claim in registry}
 FAST = [claim for claim in CLAIMS.values() if not claim.slow]

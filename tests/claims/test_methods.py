@@ -12,8 +12,8 @@ import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntkproof.claims.methods import at_least, enclose, evaluate, identity, inequality, linear_flow, show, sign, tail
-from ntkproof.claims.models import J, equation, gaussian_moment, i, psi, r
+from ntkproof.literature.methods import at_least, enclose, evaluate, identity, inequality, linear_flow, show, sign, tail
+from ntkproof.literature.models import J, equation, gaussian_moment, i, psi, r
 
 x, y = sp.symbols("x y", real=True)
 p, q = sp.symbols("p q", positive=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ntkproof.claims import run
-from ntkproof.claims.claim import STATISTICAL, Outcome
-from ntkproof.claims.literature import LITERATURE
-from ntkproof.claims.page import MEASURED, page
+from ntkproof.literature import run
+from ntkproof.literature.claim import STATISTICAL, Outcome
+from ntkproof.literature.literature import LITERATURE
+from ntkproof.literature.page import MEASURED, page
 
 DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r"^```py\n# (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -71,7 +71,12 @@ def test_a_wrong_constant_fails_with_one_message(paper: pytest.Pytester) -> None
 
 def test_the_command_line_reads_it(paper: pytest.Pytester) -> None:
     result = paper.run(
-        sys.executable, "-c", "from ntkproof.cli import main; main()", "claims", "--registry", "paper_claims:paper"
+        sys.executable,
+        "-c",
+        "from ntkproof.commands.cli import main; main()",
+        "claims",
+        "--registry",
+        "paper_claims:paper",
     )
     assert result.ret == 0
     result.stdout.fnmatch_lines(["3 claims, 0 changed*"])

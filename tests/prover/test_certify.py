@@ -16,10 +16,13 @@ import numpy as np
 import oracle
 import pytest
 
-from ntkproof.certificate import Certificate, write
+from ntkproof.certificate import write
 from ntkproof.checker import check
 from ntkproof.checker.arithmetic import arithmetic
-from ntkproof.problem import Dataset, Network, Problem
+from ntkproof.checker.logic.format import Certificate
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.problem import Problem
 from ntkproof.prover import certify as search
 from ntkproof.prover import factor
 from ntkproof.prover.certify import certify

@@ -9,7 +9,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from ntkproof.problem import ACTIVATIONS, InputError
+from ntkproof.checker.activations.names import ACTIVATIONS
+from ntkproof.checker.logic.numbers import InputError
 from ntkproof.simulate.activations import activation, has_kinks
 
 MP = mpmath.MPContext()

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from ntkproof import Dataset, Network
-from ntkproof.problem import InputError, Weights
+from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.problem.weights import Weights
 from ntkproof.simulate import runs
 from ntkproof.simulate.measure import SCALARS, limit
 from ntkproof.simulate.runs import Experiment, Results, load_results, predicted_time, schedule, simulate, train_cell

@@ -11,7 +11,8 @@ import pytest
 import sympy
 
 from ntkproof import Dataset, Network, enclose_gram
-from ntkproof.problem import InputError, Weights
+from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.problem.weights import Weights
 from ntkproof.simulate.networks import (
     PARAMETRISATIONS,
     Model,

@@ -16,11 +16,11 @@ import pytest
 from command import Result, Run, runner
 
 from ntkproof import Network, load
-from ntkproof.runs import read_run, saved_steps
+from ntkproof.data.runs import read_run, saved_steps
+from ntkproof.data.weights import load_weights
 from ntkproof.simulate.networks import Model, unmirrored
 from ntkproof.simulate.runs import load_results
 from ntkproof.simulate.saved import rounded_down
-from ntkproof.weights import load_weights
 
 POINTS = "a,b,y\n0.6,0.8,1\n1,0,-0.5\n0.25,-1.5,0.25\n"
 DATA = ("points.csv", "--target", "y", "--activation", "erf", "--train", "hidden")
@@ -121,8 +121,20 @@ def test_figures(run: Run) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_an_interrupted_grid_goes_on(run: Run, tmp_path: Path) -> None:
-    asked = [sys.executable, "-m", "ntkproof.cli", "simulate", *DATA, "--width", "2000", "--seeds", "6", "-o", "run"]
-    code = "import sys; from ntkproof.cli import main; main()"
+    asked = [
+        sys.executable,
+        "-m",
+        "ntkproof.commands.cli",
+        "simulate",
+        *DATA,
+        "--width",
+        "2000",
+        "--seeds",
+        "6",
+        "-o",
+        "run",
+    ]
+    code = "import sys; from ntkproof.commands.cli import main; main()"
     started = subprocess.Popen([sys.executable, "-c", code, *asked[3:]], cwd=tmp_path, stderr=subprocess.PIPE)
     while len(list(tmp_path.glob("run/cells/*.npz"))) < 2:
         assert started.poll() is None

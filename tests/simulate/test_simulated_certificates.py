@@ -12,8 +12,11 @@ import pytest
 
 from ntkproof import Dataset, Network
 from ntkproof.certificate import write
-from ntkproof.checker.claims import Convergence
-from ntkproof.problem import InputError, Problem, Training, Weights
+from ntkproof.checker.convergence.claims import Convergence
+from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.problem.problem import Problem
+from ntkproof.checker.problem.training import Training
+from ntkproof.checker.problem.weights import Weights
 from ntkproof.simulate.certificates import compare, experiment_of, open_certificate, shares
 from ntkproof.simulate.measure import limit
 from ntkproof.simulate.runs import Results, simulate

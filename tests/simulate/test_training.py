@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from ntkproof.problem import InputError, Network
+from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.problem.network import Network
 from ntkproof.simulate.networks import Model, initialise
 from ntkproof.simulate.training import Linearised, State, descent, flow, phi_functions
 

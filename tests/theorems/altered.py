@@ -9,8 +9,9 @@ from functools import cache
 from typing import Any
 
 from ntkproof import Dataset, Network, check, load, prepare
-from ntkproof.certificate import Certificate
-from ntkproof.problem import Problem, decimal
+from ntkproof.checker.logic.format import Certificate
+from ntkproof.checker.logic.numbers import decimal
+from ntkproof.checker.problem.problem import Problem
 from ntkproof.theorems.certify import certify_convergence
 
 DATA = ("wine", "digits", "breast_cancer")

@@ -32,7 +32,8 @@ from two_layer import (
 )
 
 from ntkproof import InputError, Network, check
-from ntkproof.checker.claims import Bound, Convergence
+from ntkproof.checker.convergence.claims import Convergence
+from ntkproof.checker.random_start.claims import Bound
 from ntkproof.theorems.certify import certify_convergence
 
 engines = pytest.mark.parametrize("engine", ENGINES)

@@ -14,8 +14,9 @@ from scipy.integrate import solve_ivp
 from two_layer import derive, deviation, jacobian, norm, outputs, problem, quantity, rejection, start
 
 from ntkproof import InputError, Network, check
-from ntkproof.checker.claims import Convergence, KernelStability, Trajectory
-from ntkproof.checker.rules.rule import Proved
+from ntkproof.checker.convergence.claims import Convergence
+from ntkproof.checker.convergence.induction import KernelStability, Trajectory
+from ntkproof.checker.logic.rule import Proved
 from ntkproof.theorems.certify import certify_convergence
 
 engines = pytest.mark.parametrize("engine", ENGINES)

@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 from two_layer import ROWS, jacobian, norm, outputs, refutes, sigma, sigma_prime, start
 
-from ntkproof.certificate import Certificate
 from ntkproof.checker import check
-from ntkproof.checker.claims import Convergence, parse_claim
-from ntkproof.datasets import load, prepare
-from ntkproof.problem import Dataset, Network
+from ntkproof.checker.convergence.claims import Convergence
+from ntkproof.checker.logic.claim import parse_claim
+from ntkproof.checker.logic.format import Certificate
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.table import KINDS
+from ntkproof.data.datasets import load, prepare
 from ntkproof.theorems.certify import certify_convergence
 
 SEEDS = 20
@@ -36,7 +39,7 @@ def certified(name: str, activation: str, init: str, step_size: str | None) -> t
     network = Network(activation, train="hidden")
     certificate = certify_convergence(samples(name), network, init=init, step_size=step_size)
     assert check(certificate).valid
-    claim = parse_claim(certificate.conclusion)
+    claim = parse_claim(certificate.conclusion, KINDS)
     assert isinstance(claim, Convergence)
     assert claim.failure <= 0.05
     return certificate, claim

@@ -25,7 +25,7 @@ from two_layer import (
 )
 
 from ntkproof import InputError, Network, check
-from ntkproof.checker.claims import KernelStability, Trajectory
+from ntkproof.checker.convergence.induction import KernelStability, Trajectory
 from ntkproof.theorems.certify import certify_convergence
 
 engines = pytest.mark.parametrize("engine", ENGINES)

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 import sympy as sp
 
-from ntkproof.checker.rules.both_layers import both_slope
-from ntkproof.checker.rules.convergence import (
+from ntkproof.checker.convergence.master import (
     descent_factor,
     descent_rate,
     distance_margin,
@@ -17,9 +16,10 @@ from ntkproof.checker.rules.convergence import (
     least_singular_value,
     spent_residual,
 )
-from ntkproof.checker.rules.deviation import flip_offset, flip_slope, smooth_slope
-from ntkproof.checker.rules.initialization import chernoff_exponent, chernoff_failure
-from ntkproof.checker.rules.tube import residual_integral, tube_radius
+from ntkproof.checker.convergence.tube import residual_integral, tube_radius
+from ntkproof.checker.random_start.both_layers import both_slope
+from ntkproof.checker.random_start.deviation import flip_offset, flip_slope, smooth_slope
+from ntkproof.checker.random_start.initialization import chernoff_exponent, chernoff_failure
 
 
 class Symbols:

@@ -15,8 +15,12 @@ from given import Net, certified, instance, norm, obeys
 from two_layer import CURVATURE_SQUARED
 
 from ntkproof import InputError, check
-from ntkproof.certificate import Certificate, parse, to_json
-from ntkproof.problem import Dataset, Problem, Weights
+from ntkproof.certificate import to_json
+from ntkproof.checker.check import parse
+from ntkproof.checker.logic.format import Certificate
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.problem import Problem
+from ntkproof.checker.problem.weights import Weights
 from ntkproof.theorems.instance import certify_instance
 
 engines = pytest.mark.parametrize("engine", ENGINES)

@@ -25,8 +25,10 @@ from two_layer import (
 )
 
 from ntkproof import InputError, Network, check
-from ntkproof.checker.claims import Convergence, JacobianDeviation, Rejection
-from ntkproof.checker.rules.rule import Proved
+from ntkproof.checker.convergence.claims import Convergence
+from ntkproof.checker.logic.claim import Rejection
+from ntkproof.checker.logic.rule import Proved
+from ntkproof.checker.random_start.claims import JacobianDeviation
 from ntkproof.theorems.certify import certify_convergence
 
 engines = pytest.mark.parametrize("engine", ENGINES)

@@ -14,12 +14,14 @@ from __future__ import annotations
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from math import floor, inf, isqrt, nextafter
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ntkproof.checker.arithmetic import elementary
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Floats: TypeAlias = Any
 """A float64 array of any shape, or one float64."""

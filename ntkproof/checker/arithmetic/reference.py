@@ -5,41 +5,48 @@ Trusted.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+from ntkproof.checker.logic.load import load
 
-from ntkproof.checker.arithmetic import Tick, exact, tables
-from ntkproof.checker.arithmetic.fixed import Exact
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ntkproof.checker.arithmetic.protocols import Fixed
+
+
+from ntkproof.checker.arithmetic import exact
 from ntkproof.checker.arithmetic.interval import Intervals
-from ntkproof.checker.kernels import enclose_entries
-from ntkproof.problem import Problem
-
-_INTERVALS = Intervals(64)
 
 
 class Reference:
-    """See `ntkproof.checker.arithmetic.Arithmetic`."""
+    """See `ntkproof.checker.arithmetic.protocols.Arithmetic`."""
 
     name = "reference"
-    fixed = Exact()
     trusts = "CPython integers; mpmath interval + - * /"
+    float64 = False
+    context = Intervals(64)
 
-    def enclose_kernel(
-        self, problem: Problem, precision: int, working: int, tick: Tick, terms: int = 0
-    ) -> tuple[exact.Symmetric, int]:
-        """Enclose the kernel's Gram matrix with intervals of at least ``working`` bits, more than ``fast`` uses."""
-        numbers = Intervals(max(working, precision) + 16)
-        inputs = self.gram(problem.dataset.inputs, problem.dataset.exponent)
-        packed, radius = enclose_entries(
-            problem, inputs, numbers, lambda x: numbers.quantise(x, precision), tick, terms
-        )
-        return exact.Symmetric.from_lower(inputs.n, packed), radius
+    @property
+    def fixed(self) -> Fixed:
+        """Fixed-point matrices."""
+        found: Fixed = load("arithmetic.fixed").Exact()
+        return found
+
+    def numbers(self, bits: int, places: int = 0) -> AbstractContextManager[Intervals]:
+        """Enter intervals of a few bits more, and not fewer than ``places``: more than ``fast`` uses."""
+        return self.context.at(max(bits, places) + 16)
 
     def gram(self, inputs: NDArray[np.float64], exponent: int) -> exact.Symmetric:
         """Return the exact integer Gram matrix of the rows."""
         return exact.gram(inputs, exponent)
+
+    def symmetric(self, n: int, packed: list[int]) -> exact.Symmetric:
+        """Return the symmetric matrix of a packed lower triangle."""
+        return exact.Symmetric.from_lower(n, packed)
 
     def residual_norm(
         self, matrix: exact.Symmetric, shift: int, sign: int, e: int, witness: tuple[int, bytes], f: int
@@ -56,16 +63,5 @@ class Reference:
         """Return the diagonal and the off-diagonal norm of ``U A Uᵀ``."""
         return exact.congruence(matrix, n, *witness)
 
-    def symmetric(self, n: int, packed: list[int]) -> exact.Symmetric:
-        """Return the symmetric matrix of a packed lower triangle."""
-        return exact.Symmetric.from_lower(n, packed)
 
-    def activation_values(
-        self, name: str, z: NDArray[np.int64], p: int, q: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
-        """Enclose σ and σ' at each point by itself."""
-        return tables.pointwise(name, z, p, q, _INTERVALS)
-
-    def numbers(self, bits: int) -> AbstractContextManager[Intervals]:
-        """Enter intervals of a few bits more."""
-        return nullcontext(Intervals(bits + 16))
+ENGINE = Reference()

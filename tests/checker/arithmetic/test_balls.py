@@ -17,13 +17,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntkproof.certificate import Array
-from ntkproof.checker.arithmetic import balls, exact, slices, vectorised
+from ntkproof.certificate import int64_array, integer_array
+from ntkproof.checker.arithmetic import balls, exact, slices
+from ntkproof.checker.arithmetic.arb import ArbNumbers
 from ntkproof.checker.arithmetic.balls import GROWTH, LARGEST, TINY, Ball, Balls, U
-from ntkproof.checker.arithmetic.fast import ArbNumbers, Fast
+from ntkproof.checker.arithmetic.fast import Fast
 from ntkproof.checker.arithmetic.reference import Reference
-from ntkproof.checker.kernels import enclose_entries
-from ntkproof.problem import Dataset, Network, Problem
+from ntkproof.checker.limit import float64 as vectorised
+from ntkproof.checker.limit.entries import enclose_entries, enclose_kernel
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.problem import Problem
 from ntkproof.prover import factor
 
 NUMBERS = Balls()
@@ -451,24 +455,24 @@ def test_the_enclosure_holds_the_kernel(data: str, network: Network, kernel: str
 
 def test_radii_are_a_few_units_in_the_last_place() -> None:
     problem = Problem(Dataset(base(60, 20)), Network("relu"))
-    _, radius = Fast().enclose_kernel(problem, 58, 53, lambda done, total: None)
+    _, radius = enclose_kernel(Fast(), problem, 58, 53, lambda done, total: None)
     assert radius / 60 / 2**6 < 4
 
 
 def test_parallel_rows_keep_their_digits() -> None:
     problem = Problem(Dataset(beside(1e-12)), Network("relu"))
     n = problem.dataset.n
-    _, radius = Fast().enclose_kernel(problem, 58, 53, lambda done, total: None)
+    _, radius = enclose_kernel(Fast(), problem, 58, 53, lambda done, total: None)
     assert radius / n / 2**58 < 2.0**-46
 
 
 def test_blocks_are_independent_of_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
     problem = Problem(Dataset(base(40)), Network("erf", depth=2, bias="0.5"))
-    whole, radius = Fast().enclose_kernel(problem, 55, 53, lambda done, total: None)
+    whole, radius = enclose_kernel(Fast(), problem, 55, 53, lambda done, total: None)
     for size in (1, 7, 100, 333):
         monkeypatch.setattr(vectorised, "_BLOCK", size)
         ticks: list[tuple[int, int]] = []
-        part, same = Fast().enclose_kernel(problem, 55, 53, lambda done, total, seen=ticks: seen.append((done, total)))
+        part, same = enclose_kernel(Fast(), problem, 55, 53, lambda done, total, seen=ticks: seen.append((done, total)))
         assert list(part.lower()) == list(whole.lower())
         assert same == radius
         assert ticks[-1] == (40, 40)
@@ -479,7 +483,7 @@ def test_what_float64_cannot_reach_goes_to_arb() -> None:
     gram = slices.gram(gram_error.dataset.inputs, gram_error.dataset.exponent)
     with pytest.raises(ValueError):  # noqa: PT011
         vectorised.enclose_kernel_vectorised(gram_error, gram, 30, lambda done, total: None)
-    matrix, radius = Fast().enclose_kernel(gram_error, 30, 53, lambda done, total: None)
+    matrix, radius = enclose_kernel(Fast(), gram_error, 30, 53, lambda done, total: None)
     truth = entries(gram_error, 30)
     assert all(abs(a - b) <= radius for a, b in zip(matrix.lower(), truth, strict=True))
     with pytest.raises(ValueError, match="precision"):
@@ -494,8 +498,8 @@ def test_what_float64_cannot_reach_goes_to_arb() -> None:
 @pytest.mark.parametrize("network", [Network("relu"), Network("erf", depth=3, bias="0.2"), Network("cos", depth=2)])
 def test_the_reference_is_sharper(network: Network) -> None:
     problem = Problem(Dataset(base()), network)
-    fast, radius = Fast().enclose_kernel(problem, 56, 53, lambda done, total: None)
-    reference, sharp = Reference().enclose_kernel(problem, 56, 53, lambda done, total: None)
+    fast, radius = enclose_kernel(Fast(), problem, 56, 53, lambda done, total: None)
+    reference, sharp = enclose_kernel(Reference(), problem, 56, 53, lambda done, total: None)
     assert sharp <= radius
     rows = zip(triangle(6, list(fast.lower())), triangle(6, list(reference.lower())), strict=True)
     assert max(sum(abs(a - b) for a, b in zip(*pair, strict=True)) for pair in rows) <= radius + sharp
@@ -520,7 +524,7 @@ def test_matrices_as_floats(largest: int) -> None:
 
 @given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1))
 def test_packing_int64(values: list[int]) -> None:
-    assert Array.from_int64(np.array(values, np.int64)) == Array.from_integers(values)
+    assert int64_array(np.array(values, np.int64)) == integer_array(values)
 
 
 @pytest.mark.parametrize("n", [2, 3, 127, 128, 129, 300])

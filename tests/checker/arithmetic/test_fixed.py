@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ntkproof.checker.arithmetic.fixed import Exact, Fixed, Sliced
+from ntkproof.checker.arithmetic.fixed import Exact
+from ntkproof.checker.arithmetic.fixed_slices import Sliced
+from ntkproof.checker.arithmetic.protocols import Fixed
 
 ARITHMETICS = (Exact(), Sliced())
 arithmetics = pytest.mark.parametrize("numbers", ARITHMETICS, ids=("exact", "sliced"))

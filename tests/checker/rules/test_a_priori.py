@@ -17,14 +17,19 @@ from flint import arb
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntkproof.certificate import Certificate, Step, to_json
+from ntkproof.certificate import to_json
 from ntkproof.checker import Verdict, check
 from ntkproof.checker.arithmetic import arithmetic
-from ntkproof.checker.claims import A_PRIORI, POWERS, EigenvalueBound, Rejection
-from ntkproof.checker.rules import RULES
-from ntkproof.checker.rules.a_priori import PI, _tails, weight
-from ntkproof.checker.rules.rule import Proved, Setting
-from ntkproof.problem import Dataset, InputError, Network, Problem
+from ntkproof.checker.limit.a_priori import A_PRIORI, PI, _tails, weight
+from ntkproof.checker.limit.claims import POWERS, EigenvalueBound
+from ntkproof.checker.logic.claim import Rejection
+from ntkproof.checker.logic.format import Certificate, Step
+from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.logic.rule import Proved, Setting
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.problem import Problem
+from ntkproof.checker.table import RULES
 from ntkproof.prover.a_priori import _power, bounds
 from ntkproof.prover.certify import certify
 from ntkproof.prover.draft import Draft

@@ -27,13 +27,16 @@ from two_layer import (
     rejection,
 )
 
-from ntkproof.certificate import Certificate
 from ntkproof.checker import check
-from ntkproof.checker.claims import Convergence
-from ntkproof.checker.derivatives import activation_facts
-from ntkproof.checker.rules.deviation import flip_slope, smooth_slope
-from ntkproof.checker.rules.rule import Proved
-from ntkproof.problem import Dataset, InputError, Network, Training
+from ntkproof.checker.activations.facts import activation_facts
+from ntkproof.checker.convergence.claims import Convergence
+from ntkproof.checker.logic.format import Certificate
+from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.logic.rule import Proved
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.training import Training
+from ntkproof.checker.random_start.deviation import flip_slope, smooth_slope
 from ntkproof.prover.floats import FLOATS
 from ntkproof.theorems.certify import certify_convergence
 

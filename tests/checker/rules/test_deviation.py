@@ -30,9 +30,10 @@ from two_layer import (
     start,
 )
 
-from ntkproof.checker.claims import Bound, EigenvalueBound, Enclosure, JacobianDeviation
-from ntkproof.checker.derivatives import activation_facts
-from ntkproof.checker.rules.deviation import flip_offset, flip_slope, near_share, smooth_slope
+from ntkproof.checker.activations.facts import activation_facts
+from ntkproof.checker.limit.claims import EigenvalueBound, Enclosure
+from ntkproof.checker.random_start.claims import Bound, JacobianDeviation
+from ntkproof.checker.random_start.deviation import flip_offset, flip_slope, near_share, smooth_slope
 from ntkproof.prover.floats import FLOATS
 
 engines = pytest.mark.parametrize("engine", ENGINES)

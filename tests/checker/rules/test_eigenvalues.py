@@ -18,13 +18,19 @@ from flint import arb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ntkproof.certificate import Array, Certificate, Step
+from ntkproof.certificate import float_array, integer_array
 from ntkproof.checker import Verdict, check
 from ntkproof.checker.arithmetic import arithmetic
-from ntkproof.checker.claims import EigenvalueBound, Rejection, parse_claim
-from ntkproof.checker.rules import RULES
-from ntkproof.checker.rules.rule import Proved, Setting
-from ntkproof.problem import Dataset, Network, Problem, decimal
+from ntkproof.checker.limit.claims import EigenvalueBound
+from ntkproof.checker.limit.entries import enclose_kernel
+from ntkproof.checker.logic.claim import Rejection, parse_claim
+from ntkproof.checker.logic.format import Array, Certificate, Step
+from ntkproof.checker.logic.numbers import decimal
+from ntkproof.checker.logic.rule import Proved, Setting
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.problem import Problem
+from ntkproof.checker.table import KINDS, RULES
 
 ENGINES = ("reference", "fast")
 ULP = Fraction(1, 10**300)
@@ -106,7 +112,7 @@ def derive(problem: Problem, steps: list[Step], engine: str, radius: int | None 
     proved: dict[str, Proved] = {}
     for step in steps:
         premises = tuple(proved[name] for name in step.uses)
-        stated = parse_claim(step.claim) if step.claim else None
+        stated = parse_claim(step.claim, KINDS) if step.claim else None
         derived = RULES[step.rule].derive(setting, RULES[step.rule].inputs(step, premises, stated))
         claim = derived.claim
         if radius is not None and step.id == "m":
@@ -116,7 +122,7 @@ def derive(problem: Problem, steps: list[Step], engine: str, radius: int | None 
 
 
 def packed(factor: list[list[int]]) -> Array:
-    return Array.from_integers([factor[i][j] for i in range(len(factor)) for j in range(i + 1)])
+    return integer_array([factor[i][j] for i in range(len(factor)) for j in range(i + 1)])
 
 
 def psd(factor: Array, shift: Fraction | str, scale: int, eigenvalue: str, claim: Mapping[str, Any] = {}) -> Step:
@@ -127,9 +133,7 @@ def psd(factor: Array, shift: Fraction | str, scale: int, eigenvalue: str, claim
 
 
 def rayleigh(vector: list[int], eigenvalue: str, claim: Mapping[str, Any] = {}) -> Step:
-    return Step(
-        "b", "rayleigh_bound", ("m",), {"eigenvalue": eigenvalue}, {"vector": Array.from_integers(vector)}, claim
-    )
+    return Step("b", "rayleigh_bound", ("m",), {"eigenvalue": eigenvalue}, {"vector": integer_array(vector)}, claim)
 
 
 def cholesky(matrix: Matrix, shift: Fraction, sign: int, scale: int) -> list[list[int]]:
@@ -249,10 +253,10 @@ def test_the_radius_covers_the_worst_matrix_in_the_enclosure(radius: int, engine
     problem = linear_problem(np.diag([3.0, 2.0]))  # eigenvalues 4 and 9, eigenvectors e_2 and e_1
     unit = Fraction(1, 2**64)
     step = enclosure("kernel", problem)
-    exact_factor = Array.from_integers([0, 0, 0])
+    exact_factor = integer_array([0, 0, 0])
     lower = derive(problem, [step, psd(exact_factor, "4", 10, "min")], engine, radius).value
     assert lower == 4 - 5 - radius * unit  # the residual is diag(5, 0)
-    factor = Array.from_integers([0, 0, 2])  # 9 − 4 = 5 is no square: the residual is diag(0, 5 − 4)
+    factor = integer_array([0, 0, 2])  # 9 − 4 = 5 is no square: the residual is diag(0, 5 − 4)
     upper = derive(problem, [step, psd(factor, "9", 0, "max")], engine, radius).value
     assert upper == 9 + 1 + radius * unit
     assert derive(problem, [step, rayleigh([0, 7], "min")], engine, radius).value == 4 + radius * unit
@@ -264,7 +268,7 @@ def test_bounds_of_a_transcendental_kernel_hold_of_the_true_one(name: str) -> No
     """The kernel at 300 bits of answer decides: the 64-bit bounds lie on the right sides of its eigenvalues."""
     x = np.array([[1.0, 2.0], [2.0, -0.5], [0.25, 1.0]])
     problem = Problem(Dataset(x), Network(name, 2, bias="0.3"))
-    sharp, _ = arithmetic("reference").enclose_kernel(problem, 300, 500, lambda done, total: None)
+    sharp, _ = enclose_kernel(arithmetic("reference"), problem, 300, 500, lambda done, total: None)
     truth = [[Fraction(sharp.entry(i, j), 2**300) for j in range(3)] for i in range(3)]
     values = eigenvalues(truth)
     vectors = np.linalg.eigh(np.array([[float(e) for e in row] for row in truth]))[1]
@@ -283,10 +287,10 @@ def test_bounds_of_a_transcendental_kernel_hold_of_the_true_one(name: str) -> No
 
 # Bad cases --------------------------------------------------------------------------------------------------------
 
-GOOD_FACTOR = Array.from_integers([1, 0, 1])
+GOOD_FACTOR = integer_array([1, 0, 1])
 PSD = psd(GOOD_FACTOR, "0", 0, "min", bound("kernel", "min", "lower", "-100"))
 RAYLEIGH = rayleigh([1, 0], "min", bound("kernel", "min", "upper", "100"))
-FLOATS = Array.from_floats(np.array([1.0, 0.0, 1.0]))
+FLOATS = float_array(np.array([1.0, 0.0, 1.0]))
 
 
 def replaced(step: Step, **changes: Any) -> Step:
@@ -294,8 +298,8 @@ def replaced(step: Step, **changes: Any) -> Step:
 
 
 BAD = [
-    (PSD, {"witness": {"factor": Array.from_integers([1, 0])}}, "bad-witness"),
-    (PSD, {"witness": {"factor": Array.from_integers([1, 0, 1, 0])}}, "bad-witness"),
+    (PSD, {"witness": {"factor": integer_array([1, 0])}}, "bad-witness"),
+    (PSD, {"witness": {"factor": integer_array([1, 0, 1, 0])}}, "bad-witness"),
     (PSD, {"witness": {"factor": FLOATS}}, "bad-witness"),
     (PSD, {"witness": {"factor": Array("int8", (3, 1), b"\1\0\1")}}, "bad-witness"),
     (PSD, {"witness": {}}, "missing-witness"),
@@ -326,10 +330,10 @@ BAD = [
     (PSD, {"claim": {**bound("kernel", "min", "lower", "0"), "value": 0}}, "bad-claim"),
     (PSD, {"claim": {**bound("kernel", "min", "lower", "0"), "rows": []}}, "bad-claim"),
     (PSD, {"claim": {"kind": "lambda_min", "lower": "-100", "upper": "100"}}, "bad-claim"),
-    (RAYLEIGH, {"witness": {"vector": Array.from_integers([1])}}, "bad-witness"),
-    (RAYLEIGH, {"witness": {"vector": Array.from_integers([1, 0, 0])}}, "bad-witness"),
-    (RAYLEIGH, {"witness": {"vector": Array.from_integers([0, 0])}}, "bad-witness"),
-    (RAYLEIGH, {"witness": {"vector": Array.from_floats(np.array([1.0, 0.0]))}}, "bad-witness"),
+    (RAYLEIGH, {"witness": {"vector": integer_array([1])}}, "bad-witness"),
+    (RAYLEIGH, {"witness": {"vector": integer_array([1, 0, 0])}}, "bad-witness"),
+    (RAYLEIGH, {"witness": {"vector": integer_array([0, 0])}}, "bad-witness"),
+    (RAYLEIGH, {"witness": {"vector": float_array(np.array([1.0, 0.0]))}}, "bad-witness"),
     (RAYLEIGH, {"witness": {"vector": Array("int8", (1, 2), b"\1\0")}}, "bad-witness"),
     (RAYLEIGH, {"witness": {"factor": GOOD_FACTOR}}, "missing-witness"),
     (RAYLEIGH, {"args": {}}, "missing-argument"),
@@ -538,4 +542,4 @@ def test_the_least_eigenvalue_of_the_inputs_is_ambiguous_and_refused() -> None:
 def test_derivations_raise_only_rejections_for_bad_shapes() -> None:
     problem = linear_problem(SMALL)
     with pytest.raises(Rejection, match="packed lower triangle"):
-        derive(problem, [enclosure("kernel", problem), psd(Array.from_integers([1]), "0", 0, "min")], "fast")
+        derive(problem, [enclosure("kernel", problem), psd(integer_array([1]), "0", 0, "min")], "fast")

@@ -12,12 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ntkproof.certificate import Array, Certificate, Step
+from ntkproof.certificate import integer_array
 from ntkproof.checker import Verdict, check
 from ntkproof.checker.arithmetic import arithmetic
-from ntkproof.checker.rules import RULES
-from ntkproof.checker.rules.rule import Inputs, Proved, Setting
-from ntkproof.problem import Dataset, Network, Problem
+from ntkproof.checker.logic.format import Certificate, Step
+from ntkproof.checker.logic.rule import Inputs, Proved, Setting
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.problem import Problem
+from ntkproof.checker.table import RULES
 
 ENGINES = ("reference", "fast")
 PROBLEM = Problem(Dataset(np.array([[1.0, 2.0, 0.5], [-0.25, 1.0, 3.0]])), Network("relu"))
@@ -68,7 +71,7 @@ def test_a_kernel_enclosure_holds_with_the_derived_radius_and_not_with_less(engi
         ({"args": {**ARGS, "working_precision": 29}}, "bad-argument"),
         ({"args": {**ARGS, "working_precision": 8193}}, "bad-argument"),
         ({"args": {**ARGS, "working_precision": -128}}, "bad-argument"),
-        ({"witness": {"matrix": Array.from_integers([1, 2, 3])}}, "unknown-witness"),
+        ({"witness": {"matrix": integer_array([1, 2, 3])}}, "unknown-witness"),
         ({"uses": ("k",)}, "unknown-premise"),
         ({"rule": "kernel"}, "unknown-rule"),
         ({"claim": {**CLAIM, "precision": 65}}, "claim-differs"),
@@ -180,7 +183,7 @@ def test_both_sides_have_the_same_nonzero_characteristic_values(rows: list[list[
         ({"args": {"side": "diagonal"}}, "bad-argument"),
         ({"args": {"side": 1}}, "bad-argument"),
         ({"args": {"side": "rows", "precision": 4}}, "unknown-argument"),
-        ({"witness": {"x": Array.from_integers([1])}}, "unknown-witness"),
+        ({"witness": {"x": integer_array([1])}}, "unknown-witness"),
         ({"claim": {**ROWS, "precision": 5}}, "claim-differs"),
         ({"claim": {**ROWS, "matrix": "kernel"}}, "claim-differs"),
         ({"claim": {**ROWS, "radius": -1}}, "claim-not-derived"),

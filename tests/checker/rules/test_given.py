@@ -15,13 +15,21 @@ from given import KINKED, SMOOTH, Net, instance, norm
 from theorems.ascent import ascend
 from two_layer import CURVATURE_SQUARED, ENGINES, MP, derive, mp, problem, rejection
 
-from ntkproof.certificate import Array
+from ntkproof.certificate import integer_array
 from ntkproof.checker.arithmetic import arithmetic
-from ntkproof.checker.claims import EigenvalueBound, Enclosure, LocalDeviation, NearbyPoint, Rejection, parse_claim
-from ntkproof.checker.rules import RULES
-from ntkproof.checker.rules.given import evaluation, nearby
-from ntkproof.checker.rules.rule import Proved, Setting
-from ntkproof.problem import Dataset, InputError, Network, Problem, Training, Weights
+from ntkproof.checker.given_weights.claims import LocalDeviation, NearbyPoint
+from ntkproof.checker.given_weights.given import evaluation, nearby
+from ntkproof.checker.limit.claims import EigenvalueBound, Enclosure
+from ntkproof.checker.logic.claim import Rejection, parse_claim
+from ntkproof.checker.logic.format import Array
+from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.logic.rule import Proved, Setting
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.problem import Problem
+from ntkproof.checker.problem.training import Training
+from ntkproof.checker.problem.weights import Weights
+from ntkproof.checker.table import KINDS, RULES
 from ntkproof.prover.factor import cholesky_floats
 
 engines = pytest.mark.parametrize("engine", ENGINES)
@@ -134,7 +142,7 @@ def test_a_point_nearby_is_where_it_is_said_to_be(engine: str, name: str) -> Non
     floats = np.array([[float(h[i, j]) for j in range(h.cols)] for i in range(h.rows)])
     packed = cholesky_floats(floats - np.eye(len(floats)) * np.linalg.eigvalsh(floats)[0] * 0.999, 50)
     args = {"precision": 60, "scale": 50, "coefficient_scale": 44, "shift": f"{np.linalg.eigvalsh(floats)[0] * 0.999}"}
-    witness = {"coefficients": Array.from_integers(coefficients), "factor": packed}
+    witness = {"coefficients": integer_array(coefficients), "factor": packed}
     claim = derive(about, "nearby_point", (), args, witness, engine=engine).claim
     assert isinstance(claim, NearbyPoint)
     gap = MP.sqrt(MP.fsum((mp(a) - mp(b)) ** 2 for a, b in zip(theta, net.start, strict=True)))
@@ -217,7 +225,7 @@ def huge(**more: float) -> Problem:
 
 
 def witness(coefficients: list[int], factor: list[int]) -> dict[str, Array]:
-    return {"coefficients": Array.from_integers(coefficients), "factor": Array.from_integers(factor)}
+    return {"coefficients": integer_array(coefficients), "factor": integer_array(factor)}
 
 
 ONES = witness([1, 1], [1, 1, 1])
@@ -299,7 +307,7 @@ ANY: dict[str, dict[str, str]] = {  # a claim of each kind
 def test_rules_about_random_starts_say_nothing_of_given_weights(rule: str, names: tuple[str, ...]) -> None:
     args = {name: "speed" if name == "movement" else "0.5" for name in names}
     about = instance(0, train="both") if rule in ("both_deviation", "output_weights", "gaussian_residual") else ABOUT
-    premises = tuple(parse_claim({"kind": kind.kind, **ANY[kind.kind]}) for kind in RULES[rule].premises)
+    premises = tuple(parse_claim({"kind": kind.kind, **ANY[kind.kind]}, KINDS) for kind in RULES[rule].premises)
     assert rejection(about, rule, premises, args) == "outside-theorem"
 
 
@@ -313,7 +321,7 @@ KERNEL_RULES: dict[str, tuple[Any, ...]] = {
     "lambda_min": ((START, replace(START, side="upper")), {}),
     "khatri_rao": ((START,), {}),
     "spectrum": ((start_kernel(),), {"scale": 1}, {"vectors": Array("int8", (2, 2), bytes([2, 0, 0, 2]))}),
-    "inverse_form": ((start_kernel(), START), {"scale": 1}, {"solution": Array.from_integers([1, 1])}),
+    "inverse_form": ((start_kernel(), START), {"scale": 1}, {"solution": integer_array([1, 1])}),
 }
 
 

@@ -11,11 +11,17 @@ from given import KINKED, Net, certified, instance, norm, train
 from two_layer import ENGINES, JUMP, MP, derive, inputs_max, kernel_min, mp, problem, quantity, rejection, slope_below
 
 from ntkproof import InputError
-from ntkproof.certificate import Array
+from ntkproof.certificate import integer_array
 from ntkproof.checker import check
-from ntkproof.checker.claims import Convergence, EigenvalueBound, LocalDeviation, TubeDeviation
-from ntkproof.checker.rules.rule import Proved
-from ntkproof.problem import Dataset, Network, Problem, Weights
+from ntkproof.checker.convergence.claims import Convergence
+from ntkproof.checker.given_weights.claims import LocalDeviation
+from ntkproof.checker.limit.claims import EigenvalueBound
+from ntkproof.checker.logic.rule import Proved
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.problem import Problem
+from ntkproof.checker.problem.weights import Weights
+from ntkproof.checker.random_start.tube import TubeDeviation
 
 engines = pytest.mark.parametrize("engine", ENGINES)
 SLOPE = {"relu": 1, "abs": 1, "leaky_relu(0.25)": 1, "leaky_relu(-3)": 3}
@@ -126,7 +132,7 @@ def test_the_path_is_that_of_the_linearised_problem(engine: str, activation: str
     premises = (Proved(kernel.claim, kernel.matrix), least)
     for spoiled in (0, 1e-3, 0.1, 1):
         z = np.rint((np.linalg.solve(j @ j.T, r) + spoiled) * 2.0**50)
-        witness = {"solution": Array.from_integers([int(v) for v in z])}
+        witness = {"solution": integer_array([int(v) for v in z])}
         claim = derive(about, "given_path", premises, {"scale": 50}, witness, engine=engine).claim
         assert claim.quantity == "linearised_path"
         assert float(claim.value) >= truth * (1 - 1e-9)
@@ -195,7 +201,7 @@ START, LIMIT = enclosed("given_kernel"), enclosed("kernel_enclosure", working_pr
 
 def given_path(*claims: Any, about: Any = None, entries: int = 2) -> Any:
     least = EigenvalueBound("initial_kernel", "min", "lower", Fraction(1, 100))
-    witness = {"solution": Array.from_integers([1] * entries)}
+    witness = {"solution": integer_array([1] * entries)}
     return about or plain(), "given_path", claims + (START, least)[len(claims) :], {"scale": 0}, witness
 
 

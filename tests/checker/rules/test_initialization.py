@@ -32,9 +32,10 @@ from two_layer import (
     start,
 )
 
-from ntkproof.certificate import Array
-from ntkproof.checker.claims import Bound, Enclosure
-from ntkproof.checker.rules.rule import Proved
+from ntkproof.certificate import integer_array
+from ntkproof.checker.limit.claims import Enclosure
+from ntkproof.checker.logic.rule import Proved
+from ntkproof.checker.random_start.claims import Bound
 
 engines = pytest.mark.parametrize("engine", ENGINES)
 ALL = tuple(SLOPE_SQUARED)
@@ -327,7 +328,7 @@ def bound_by(activation: str, vector: list[int], scale: int, engine: str = "fast
     network = problem(activation, **about)
     lambda_0 = MP.nstr(min(MP.eigsy(limit_kernel(activation), eigvals_only=True)) * (1 - MP.mpf(10) ** -20), 30)
     premises = (kernel_premise(network, engine, extra), kernel_min(lambda_0))
-    witness = {"solution": Array.from_integers(vector)}
+    witness = {"solution": integer_array(vector)}
     claim = derive(network, "inverse_form", premises, {"scale": scale}, witness, engine).claim
     assert isinstance(claim, Bound)
     return mp(claim.value)
@@ -362,13 +363,13 @@ def test_inverse_form_of_zero_targets() -> None:
 @pytest.mark.parametrize("length", [1, 2, 4])
 def test_inverse_form_needs_a_vector_of_n(length: int) -> None:
     about = problem()
-    witness = {"solution": Array.from_integers([1] * length)}
+    witness = {"solution": integer_array([1] * length)}
     premises = (kernel_premise(about, "fast"), kernel_min("0.1"))
     assert rejection(about, "inverse_form", premises, {"scale": 0}, witness) == "bad-witness"
 
 
 def test_inverse_form_needs_the_kernel_and_targets() -> None:
-    about, witness = problem(), {"solution": Array.from_integers([1, 2, 3])}
+    about, witness = problem(), {"solution": integer_array([1, 2, 3])}
     inputs = derive(about, "inputs_enclosure", (), {"side": "rows"})
     kernel = kernel_premise(about, "fast")
     for premises, code in (

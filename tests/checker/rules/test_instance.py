@@ -15,7 +15,11 @@ from given import KINKED, SMOOTH, certified, instance, number, obeys, tightness
 from two_layer import ENGINES, MP, derive, mp, problem, quantity, rejection
 
 from ntkproof import InputError
-from ntkproof.checker.claims import Bound, Convergence, EigenvalueBound, LocalDeviation, NearbyPoint, to_fields
+from ntkproof.checker.convergence.claims import Convergence
+from ntkproof.checker.given_weights.claims import LocalDeviation, NearbyPoint
+from ntkproof.checker.limit.claims import EigenvalueBound
+from ntkproof.checker.logic.claim import to_fields
+from ntkproof.checker.random_start.claims import Bound
 
 engines = pytest.mark.parametrize("engine", ENGINES)
 

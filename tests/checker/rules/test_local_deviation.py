@@ -20,11 +20,13 @@ import sympy as sp
 from scipy.special import erf, expit
 from two_layer import MP, is_upper, mp
 
-from ntkproof.checker.claims import LocalDeviation, Rejection, parse_claim, to_fields
-from ntkproof.checker.rules.both_layers import both_slope
-from ntkproof.checker.rules.deviation import smooth_slope
-from ntkproof.checker.rules.local_deviation import Ball, Profile, jacobian_norm, lipschitz, spectral
-from ntkproof.checker.scalars import lower, upper
+from ntkproof.checker.arithmetic.scalars import lower, upper
+from ntkproof.checker.given_weights.claims import LocalDeviation
+from ntkproof.checker.given_weights.local_deviation import Ball, Profile, jacobian_norm, lipschitz, spectral
+from ntkproof.checker.logic.claim import Rejection, parse_claim, to_fields
+from ntkproof.checker.random_start.both_layers import both_slope
+from ntkproof.checker.random_start.deviation import smooth_slope
+from ntkproof.checker.table import KINDS
 
 WIDER = 1 + 1e-9
 
@@ -647,7 +649,7 @@ DERIVED = LocalDeviation(Fraction(1, 2), Fraction(0), Fraction(3), "yes", Fracti
     [{}, {"radius": "0.25"}, {"slope": "4"}, {"norm": "8"}, {"lipschitz": "no"}, {"lipschitz": "no", "offset": "1"}],
 )
 def test_a_weaker_claim_is_supported(weaker: dict[str, str]) -> None:
-    DERIVED.supports(parse_claim({**to_fields(DERIVED), **weaker}))
+    DERIVED.supports(parse_claim({**to_fields(DERIVED), **weaker}, KINDS))
 
 
 @pytest.mark.parametrize(
@@ -665,7 +667,7 @@ def test_a_weaker_claim_is_supported(weaker: dict[str, str]) -> None:
 )
 def test_a_stronger_claim_is_not(stronger: dict[str, Any], code: str) -> None:
     with pytest.raises(Rejection) as caught:
-        DERIVED.supports(parse_claim({**to_fields(DERIVED), **stronger}))
+        DERIVED.supports(parse_claim({**to_fields(DERIVED), **stronger}, KINDS))
     assert caught.value.code == code
 
 

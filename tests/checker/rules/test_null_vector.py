@@ -11,10 +11,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ntkproof.certificate import Array, Certificate, Step
+from ntkproof.certificate import float_array, integer_array
 from ntkproof.checker import Verdict, check
 from ntkproof.checker.arithmetic import arithmetic
-from ntkproof.problem import Dataset, Network, Problem
+from ntkproof.checker.limit.entries import enclose_kernel
+from ntkproof.checker.logic.format import Array, Certificate, Step
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.problem import Problem
 from ntkproof.prover.null_vectors import find_null_vector
 
 ENGINES = ("reference", "fast")
@@ -31,7 +35,7 @@ MODES = [
 def certificate(problem: Problem, vector: list[int], **changes: Any) -> Certificate:
     rows = [i for i, x in enumerate(vector) if x]
     claim = {"kind": "lambda_min", "lower": "0", "upper": "0", "null_rows": rows}
-    fields = {"witness": {"vector": Array.from_integers(vector)}, "claim": claim, **changes}
+    fields = {"witness": {"vector": integer_array(vector)}, "claim": claim, **changes}
     step = Step("null", "null_vector", **fields)
     return Certificate(problem, (step,), "null", step.claim)
 
@@ -43,7 +47,7 @@ def verdict(problem: Problem, vector: list[int], engine: str = "fast", **changes
 def is_numerically_null(problem: Problem, vector: list[int]) -> bool:
     """Whether the enclosure of ``Hv``, of radius below 1e-60 times |v|, contains 0."""
     working = 1024 if problem.network.depth > 1 else 512  # parallel rows cost half the bits a layer
-    matrix, radius = arithmetic("reference").enclose_kernel(problem, 256, working, lambda done, total: None)
+    matrix, radius = enclose_kernel(arithmetic("reference"), problem, 256, working, lambda done, total: None)
     slack = radius * max(map(abs, vector))
     assert Fraction(radius, 2**256) < Fraction(1, 10**60)
     n = matrix.n
@@ -222,15 +226,15 @@ def claim(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"witness": {"vector": Array.from_integers([1, 0])}}, "bad-witness"),
-        ({"witness": {"vector": Array.from_integers([1, 0, -1, 0])}}, "bad-witness"),
-        ({"witness": {"vector": Array.from_integers([0, 0, 0])}}, "bad-witness"),
-        ({"witness": {"vector": Array.from_floats(np.array([1.0, 0.0, -1.0]))}}, "bad-witness"),
+        ({"witness": {"vector": integer_array([1, 0])}}, "bad-witness"),
+        ({"witness": {"vector": integer_array([1, 0, -1, 0])}}, "bad-witness"),
+        ({"witness": {"vector": integer_array([0, 0, 0])}}, "bad-witness"),
+        ({"witness": {"vector": float_array(np.array([1.0, 0.0, -1.0]))}}, "bad-witness"),
         ({"witness": {"vector": Array("int8", (3, 1), b"\1\0\xff")}}, "bad-witness"),
         ({"witness": {}}, "missing-witness"),
-        ({"witness": {"v": Array.from_integers(GOOD)}}, "missing-witness"),
+        ({"witness": {"v": integer_array(GOOD)}}, "missing-witness"),
         (
-            {"witness": {"vector": Array.from_integers(GOOD), "rows": Array.from_integers([0, 2])}},
+            {"witness": {"vector": integer_array(GOOD), "rows": integer_array([0, 2])}},
             "unknown-witness",
         ),
         ({"args": {"rows": 2}}, "unknown-argument"),

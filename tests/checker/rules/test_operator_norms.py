@@ -16,9 +16,8 @@ from theorems.ascent import ascend
 from two_layer import ENGINES, MP, ROWS, derive, is_upper, mp, problem, quantity, refutes, rejection
 
 from ntkproof import Dataset, InputError, Network, check
-from ntkproof.checker.claims import LayerNorms
-from ntkproof.checker.rules.operator_norms import Layers, at_zero, gradient_square, hessian_square
-from ntkproof.checker.rules.rule import Proved
+from ntkproof.checker.logic.rule import Proved
+from ntkproof.checker.random_start.operator_norms import LayerNorms, Layers, at_zero, gradient_square, hessian_square
 from ntkproof.theorems.operator_norms import certify_in_ball
 
 engines = pytest.mark.parametrize("engine", ENGINES)

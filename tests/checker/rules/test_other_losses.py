@@ -27,10 +27,12 @@ from two_layer import (
     start,
 )
 
-from ntkproof.certificate import Certificate, Step
 from ntkproof.checker.check import check
-from ntkproof.checker.claims import LossConvergence, LossInequality, Rejection, parse_claim, to_fields
-from ntkproof.checker.rules.rule import Proved
+from ntkproof.checker.convergence.other_losses import LossConvergence, LossInequality
+from ntkproof.checker.logic.claim import Rejection, parse_claim, to_fields
+from ntkproof.checker.logic.format import Certificate, Step
+from ntkproof.checker.logic.rule import Proved
+from ntkproof.checker.table import KINDS
 
 engines = pytest.mark.parametrize("engine", ENGINES)
 
@@ -166,7 +168,7 @@ def test_a_sharper_inequality_does_not_follow(field: str) -> None:
     derived = loss()
     changed = {"constant": "2.1", "gap": "0.2", "exponent": "0.4", "loss": "squared"}[field]
     with pytest.raises(Rejection):
-        derived.supports(parse_claim({**to_fields(derived), field: changed}))  # type: ignore[arg-type]
+        derived.supports(parse_claim({**to_fields(derived), field: changed}, KINDS))  # type: ignore[arg-type]
     derived.supports(loss("0.5", "1.9", "0.3"))
 
 
@@ -175,7 +177,7 @@ def test_a_better_convergence_does_not_follow(field: str) -> None:
     derived = LossConvergence("quartic", *(Fraction(x) for x in ("0.75", "10", "1", "0.1", "2", "3")))
     better = {"loss": "squared", "exponent": "0.5", "width": "9", "rate": "1.1"}.get(field, "0.01")
     with pytest.raises(Rejection):
-        derived.supports(parse_claim({**to_fields(derived), field: better}))  # type: ignore[arg-type]
+        derived.supports(parse_claim({**to_fields(derived), field: better}, KINDS))  # type: ignore[arg-type]
 
 
 @engines

@@ -15,11 +15,17 @@ from flint import arb
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntkproof.certificate import Array, Certificate, Step, parse, to_json
+from ntkproof.certificate import float_array, integer_array, to_json
 from ntkproof.checker import check
 from ntkproof.checker.arithmetic import exact, slices
-from ntkproof.checker.claims import Rejection, Spectrum, parse_claim
-from ntkproof.problem import Dataset, InputError, Network
+from ntkproof.checker.check import parse
+from ntkproof.checker.limit.spectrum import Spectrum
+from ntkproof.checker.logic.claim import Rejection, parse_claim
+from ntkproof.checker.logic.format import Array, Certificate, Step
+from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.table import KINDS
 from ntkproof.prover.certify import certify
 from tests import oracle
 
@@ -34,7 +40,7 @@ NETWORKS = [
 
 
 def spectrum_of(certificate: Certificate) -> Spectrum:
-    claim = parse_claim(certificate.conclusion)
+    claim = parse_claim(certificate.conclusion, KINDS)
     assert isinstance(claim, Spectrum)
     return claim
 
@@ -128,7 +134,7 @@ def test_congruence(n: int, bits: int, width: int, seed: int) -> None:
     rng = random.Random(seed)
     packed = [rng.randint(-(2**bits), 2**bits) for _ in range(n * (n + 1) // 2)]
     u = [rng.choice([-(2**width), 2**width - 1, rng.randint(-(2**width), 2**width)]) for _ in range(n * n)]
-    witness, square = Array.from_integers(u), np.array(u, dtype=object).reshape(n, n)
+    witness, square = integer_array(u), np.array(u, dtype=object).reshape(n, n)
     full = np.zeros((n, n), dtype=object)
     full[np.tril_indices(n)] = packed
     for a in (full + np.tril(full, -1).T, None):
@@ -144,7 +150,7 @@ def test_congruence(n: int, bits: int, width: int, seed: int) -> None:
 def test_congruence_over_several_blocks(n: int) -> None:
     rng = random.Random(n)
     packed = [rng.randint(-(2**90), 2**90) for _ in range(n * (n + 1) // 2)]
-    u = Array.from_integers([rng.randint(-(2**50), 2**50) for _ in range(n * n)])
+    u = integer_array([rng.randint(-(2**50), 2**50) for _ in range(n * n)])
     found = [m.congruence(m.Symmetric.from_lower(n, packed), n, u.width, u.data) for m in (exact, slices)]
     assert found[0] == found[1]
     assert all(type(x) is int for x in (*found[1][0], found[1][1]))
@@ -166,7 +172,7 @@ X = np.array([[1.0, 2], [3, -1], [0.5, 0.25]])
 def forged(vectors: list[list[int]], scale: int = 0, dtype: str = "", **claim: Any) -> Certificate:
     """A certificate that states a spectrum which follows from any vectors, or the given lists."""
     kernel = certify(X, statement="spectrum").steps[0]
-    flat = Array.from_integers([x for row in vectors for x in row])
+    flat = integer_array([x for row in vectors for x in row])
     array = Array(dtype or flat.dtype, (len(vectors), len(vectors[0])), flat.data)
     stated = {"kind": "spectrum", "lower": ["0"] * 3, "upper": ["1000000"] * 3, **claim}
     step = Step("spectrum", "spectrum", ("kernel",), {"scale": scale}, {"vectors": array}, stated)
@@ -211,8 +217,8 @@ def test_forgeries_are_rejected(certificate: Certificate, code: str) -> None:
 
 def test_flat_or_float_vectors_are_rejected() -> None:
     certificate = forged(UNIT)
-    flat = Array.from_integers([x for row in UNIT for x in row])
-    floats = Array.from_floats(np.eye(3))
+    flat = integer_array([x for row in UNIT for x in row])
+    floats = float_array(np.eye(3))
     for array in (flat, floats):
         step = replace(certificate.steps[1], witness={"vectors": array})
         assert check(replace(certificate, steps=(certificate.steps[0], step))).code == "bad-witness"

@@ -22,15 +22,21 @@ from hypothesis import strategies as st
 from mpmath import mp
 from scipy.special import eval_chebyt, eval_gegenbauer, eval_hermitenorm, expit, ndtr
 
-from ntkproof.certificate import Certificate, Step, parse, to_json
+from ntkproof.certificate import to_json
 from ntkproof.checker import Verdict, check
 from ntkproof.checker.arithmetic import arithmetic
-from ntkproof.checker.claims import Mercer
-from ntkproof.checker.rules import RULES
-from ntkproof.checker.rules.rule import Setting
-from ntkproof.checker.rules.sphere import vanishing
-from ntkproof.cli import cli
-from ntkproof.problem import Dataset, InputError, Network, Problem, Sphere, Training, decimal
+from ntkproof.checker.check import parse
+from ntkproof.checker.limit.sphere import Mercer, vanishing
+from ntkproof.checker.logic.format import Certificate, Step
+from ntkproof.checker.logic.numbers import InputError, decimal
+from ntkproof.checker.logic.rule import Setting
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.problem import Problem
+from ntkproof.checker.problem.sphere import Sphere
+from ntkproof.checker.problem.training import Training
+from ntkproof.checker.table import RULES
+from ntkproof.commands.cli import cli
 from ntkproof.prover.certify import certify
 from ntkproof.prover.sphere import certify_sphere, multiplicity
 

@@ -28,14 +28,15 @@ from two_layer import (
     start,
 )
 
-from ntkproof.certificate import Certificate
 from ntkproof.checker import check
-from ntkproof.checker.claims import Convergence, TubeDeviation
-from ntkproof.checker.rules.rule import Proved
-from ntkproof.checker.rules.tube import counted, near_one, near_two, residual_integral, tube_radius
-from ntkproof.checker.scalars import upper
-from ntkproof.datasets import load, prepare
-from ntkproof.problem import Network
+from ntkproof.checker.arithmetic.scalars import upper
+from ntkproof.checker.convergence.claims import Convergence
+from ntkproof.checker.convergence.tube import residual_integral, tube_radius
+from ntkproof.checker.logic.format import Certificate
+from ntkproof.checker.logic.rule import Proved
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.random_start.tube import TubeDeviation, counted, near_one, near_two
+from ntkproof.data.datasets import load, prepare
 from ntkproof.prover.floats import FLOATS
 from ntkproof.theorems.certify import certify_convergence
 

@@ -1,0 +1,1 @@
+"""One activation σ: names, expressions, enclosures, bounds, Gaussian expectations, tables."""

@@ -1,0 +1,1 @@
+"""From what holds at the start to decay of the loss."""

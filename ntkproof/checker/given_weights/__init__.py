@@ -1,0 +1,1 @@
+"""What is true at and near the weights in a file."""

@@ -1,0 +1,102 @@
+"""Replays a certificate step by step; the default is to reject.
+
+Trusted.  A step is accepted only if its rule, run on the claims of earlier accepted steps, derives a claim that
+supports the stated one; from then on the *stated* claim is what is known.  The conclusion is checked as its own
+error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ntkproof.checker.logic.claim import Claim, Rejection, parse_claim
+from ntkproof.checker.logic.rule import Proved, Rule, Setting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ntkproof.checker.logic.format import Certificate, Step
+
+
+@dataclass
+class Replay:
+    """What is known of a certificate, step by step; ``step`` and ``rule`` say where it stands.
+
+    Args:
+        setting: what every rule may use.
+        rules, kinds: the rules and the kinds of claims there are, by name.
+    """
+
+    setting: Setting
+    rules: Mapping[str, Rule]
+    kinds: Mapping[str, type[Claim]]
+    step: str = ""
+    rule: str = ""
+    proved: dict[str, Proved] = field(default_factory=dict)
+
+    def run(self, certificate: Certificate) -> Proved:
+        """Return the conclusion and what it rests on, or raise `Rejection`."""
+        if not certificate.steps:
+            raise Rejection("empty-derivation", "a certificate without steps proves nothing")
+        for step in certificate.steps:
+            self.step, self.rule = step.id, step.rule
+            if step.id in self.proved:
+                raise Rejection("duplicate-step", f"the step id {step.id!r} is used twice")
+            self.proved[step.id] = self._accept(step)
+        self.step = self.rule = ""
+        return self._conclude(certificate)
+
+    def _accept(self, step: Step) -> Proved:
+        if step.rule not in self.rules:
+            raise Rejection("unknown-rule", f"there is no rule {step.rule!r}")
+        for name in step.uses:
+            if name not in self.proved:
+                raise Rejection("unknown-premise", f"uses {name!r}, which is not an earlier step")
+        rule = self.rules[step.rule]
+        if rule.about != self.setting.problem.domain.about:
+            raise Rejection("wrong-domain", f"the rule {step.rule} is for problems about {rule.about}")
+        self.setting.problem.well_defined()
+        premises = tuple(self.proved[name] for name in step.uses)
+        stated = parse_claim(step.claim, self.kinds)
+        inputs = rule.inputs(step, premises, stated)
+        derived = rule.derive(self.setting, inputs)
+        _follows(derived.claim, stated)
+        events = inputs.events
+        if derived.failure:
+            events[step.id] = derived.failure
+        return Proved(
+            stated,
+            derived.matrix,
+            derived.assumptions.union(*(premise.assumptions for premise in premises)),
+            derived.assumed or any(premise.assumed for premise in premises),
+            step.rule,
+            events,
+        )
+
+    def _conclude(self, certificate: Certificate) -> Proved:
+        stated = parse_claim(certificate.conclusion, self.kinds)
+        if not stated.concludes:
+            raise Rejection("bad-conclusion", f"a certificate does not end in a claim of the kind {stated.kind}")
+        if certificate.conclusion_step not in self.proved:
+            raise Rejection(
+                "bad-conclusion",
+                f"the conclusion names the step {certificate.conclusion_step!r}, which is not there",
+            )
+        proved = self.proved[certificate.conclusion_step]
+        if type(proved.claim) is not type(stated):
+            raise Rejection(
+                "bad-conclusion", "the conclusion is of another kind than its step", stated.kind, proved.claim.kind
+            )
+        _follows(proved.claim, stated)
+        if proved.events and not stated.probable:
+            raise Rejection(
+                "bad-conclusion", "the claim holds with some probability, which the conclusion does not state"
+            )
+        return Proved(stated, None, proved.assumptions, proved.assumed)
+
+
+def _follows(derived: Any, stated: Any) -> None:
+    if type(derived) is not type(stated):
+        raise Rejection("bad-claim", "the stated claim is of another kind", stated.kind, derived.kind)
+    derived.supports(stated)

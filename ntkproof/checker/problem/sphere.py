@@ -1,0 +1,50 @@
+"""The unit sphere in place of a dataset.
+
+Trusted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ntkproof.checker.logic.format import json_fields, json_integer
+from ntkproof.checker.logic.numbers import InputError
+
+MAX_DIMENSION = 1000
+
+
+@dataclass(frozen=True)
+class Sphere:
+    """The unit sphere ``S^{d−1}`` of ``ℝ^d`` with its uniform distribution, in place of a dataset.
+
+    Args:
+        dimension: ``d``, from 2 to 1000.
+
+    Raises:
+        InputError: another dimension.
+    """
+
+    dimension: int
+    about: ClassVar[str] = "the sphere"
+    exponent: ClassVar[int] = 0  # as in `Dataset`: the inner products of points are numbers t in [-1, 1], unscaled
+
+    def __post_init__(self) -> None:
+        if type(self.dimension) is not int or not 2 <= self.dimension <= MAX_DIMENSION:
+            raise InputError(f"the dimension must be an integer from 2 to {MAX_DIMENSION}, not {self.dimension!r}")
+
+    def facts(self) -> dict[str, str | int]:
+        """Return what a verdict says of the domain."""
+        return {"dimension": self.dimension}
+
+    @property
+    def d(self) -> int:
+        """Number of inputs, the dimension."""
+        return self.dimension
+
+
+def parse(raw: Any) -> Sphere:
+    """Read ``problem.sphere`` of a certificate."""
+    return Sphere(
+        json_integer(json_fields(raw, "problem.sphere", ("dimension",))["dimension"], "problem.sphere.dimension")
+    )

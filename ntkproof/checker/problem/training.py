@@ -1,0 +1,78 @@
+"""A random start and how the network is trained from it.
+
+Trusted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ntkproof.checker.logic.format import Malformed, json_decimal, json_fields, json_text
+from ntkproof.checker.logic.numbers import InputError, decimal, exact
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+MAX_WIDTH = 10**60
+
+INITS = ("signs", "balanced", "antisymmetric", "gaussian")
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a two-layer network of finite width is initialised and trained on the loss ``½‖f(X) − y‖²``.
+
+    Args:
+        width: number ``m`` of hidden neurons.
+        init: the output weights ``a``: ``signs`` (iid ±1), ``balanced`` (±1, half of each), ``antisymmetric``
+            (±1, every neuron twice with opposite sign, so the network starts at 0) or ``gaussian``; the hidden
+            weights are standard normal (for ``antisymmetric``: those of ``m/2`` neurons).
+        step_size: the step of gradient descent, or None for gradient flow.
+
+    Raises:
+        InputError: unknown names or values out of range.
+    """
+
+    width: int
+    init: str = "antisymmetric"
+    step_size: Fraction | int | float | str | None = None
+
+    def __post_init__(self) -> None:
+        if type(self.width) is not int or not 1 <= self.width <= MAX_WIDTH:
+            raise InputError(f"the width must be an integer from 1 to {MAX_WIDTH:.0e}, not {self.width!r}")
+        if self.init not in INITS:
+            raise InputError(f"unknown init {self.init!r}; there are {', '.join(INITS)}")
+        if self.init in ("balanced", "antisymmetric") and self.width % 2:
+            raise InputError(f"init={self.init} needs an even width, not {self.width}")
+        if self.step_size is not None:
+            object.__setattr__(self, "step_size", positive_step(self.step_size))
+
+    def facts(self) -> dict[str, str | int]:
+        """Return what a verdict says of the training, and how a certificate states it."""
+        step = {} if self.step_size is None else {"step_size": decimal(exact(self.step_size))}
+        return {"width": str(self.width), "init": self.init, **step}
+
+    @property
+    def independent_neurons(self) -> int:
+        """Number of independent hidden neurons at initialisation."""
+        return self.width // 2 if self.init == "antisymmetric" else self.width
+
+
+def positive_step(value: Fraction | int | float | str) -> Fraction:
+    """Return a step size as an exact rational; InputError unless it is from 0 to 10^6."""
+    step = exact(value)
+    if not 0 < step <= 10**6:
+        raise InputError(f"the step size must be from 0 to 10^6, not {value}")
+    return step
+
+
+def parse(raw: Any) -> Training:
+    """Read ``problem.training`` of a certificate."""
+    where = "problem.training"
+    top = json_fields(raw, where, ("width", "init"), ("step_size",))
+    width = json_decimal(top["width"], f"{where}.width")
+    if not width.isdigit():
+        raise Malformed(f"{where}.width: expected a whole number as a string")
+    step = json_decimal(top["step_size"], f"{where}.step_size") if "step_size" in top else None
+    return Training(int(width), json_text(top["init"], f"{where}.init"), step)

@@ -1,0 +1,1 @@
+"""What a random initialisation gives, with its failure probability."""

@@ -1,0 +1,578 @@
+"""Data loading and preparation: named sets, CSV, NPY and NPZ files become a `Dataset`.
+
+This module is on the untrusted side.  The statement that is proved is about the float64 numbers in the
+`Dataset` it returns, whatever they are; its duty is that those numbers are the ones in the file.  So a
+number is either taken over exactly, or (a decimal fraction in a CSV file) rounded once to the nearest
+float64, or refused with a one-line `InputError` that says where it stands.  Nothing is guessed, filled in,
+skipped or downloaded.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import io
+import math
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.data.files import Floats, exact_float64, listed, npy_array, one_line, printable, quoted
+
+__all__ = ["NAMED", "NamedFacts", "NamedSet", "describe", "load", "prepare"]
+
+
+# --------------------------------------------------------------------------------------------------------
+# Named sets
+
+
+@dataclass(frozen=True)
+class NamedSet:
+    """A data set that ships with scikit-learn.
+
+    `loader` is the function of `sklearn.datasets`, `classes` the number of class labels 0, 1, ... in the
+    targets (None: real-valued targets), `description` one line with the origin.
+    """
+
+    loader: str
+    classes: int | None
+    description: str
+
+    @property
+    def targets(self) -> str:
+        """What the targets are: "classes 0..2" or "real"."""
+        return "real" if self.classes is None else f"classes 0..{self.classes - 1}"
+
+
+NAMED: dict[str, NamedSet] = {
+    "iris": NamedSet("load_iris", 3, "sepals and petals of three iris species, in cm (Fisher 1936)"),
+    "wine": NamedSet("load_wine", 3, "chemical analysis of wines of three cultivars (Forina, UCI 1991)"),
+    "breast_cancer": NamedSet(
+        "load_breast_cancer",
+        2,
+        "cell nuclei of breast masses, 0 malignant and 1 benign (Street, Wolberg and Mangasarian, UCI 1993)",
+    ),
+    "diabetes": NamedSet(
+        "load_diabetes",
+        None,
+        "disease progression after a year, inputs as scaled by scikit-learn (Efron et al. 2004)",
+    ),
+    "digits": NamedSet(
+        "load_digits", 10, "8x8 images of handwritten digits, pixels 0..16 (Alpaydin and Kaynak, UCI 1998)"
+    ),
+}
+
+
+class NamedFacts(TypedDict):
+    """One row of `describe`; a number is None if scikit-learn is not installed."""
+
+    name: str
+    rows: int | None
+    columns: int | None
+    targets: str
+    duplicate_pairs: int | None
+    constant_columns: int | None
+    available: bool
+    description: str
+
+
+def describe() -> list[NamedFacts]:
+    """Facts about every named set, in the order of `NAMED`.
+
+    `duplicate_pairs` counts the pairs i < j of equal input rows, `constant_columns` the input columns
+    whose entries are all equal, `available` says whether scikit-learn can be imported.  Never raises.
+    """
+    return [_facts(name) for name in NAMED]
+
+
+def _facts(name: str) -> NamedFacts:
+    facts = NamedFacts(
+        name=name,
+        rows=None,
+        columns=None,
+        targets=NAMED[name].targets,
+        duplicate_pairs=None,
+        constant_columns=None,
+        available=False,
+        description=NAMED[name].description,
+    )
+    try:
+        inputs = _load_named(name).inputs
+    except InputError:
+        return facts
+    facts["available"] = True
+    facts["rows"], facts["columns"] = inputs.shape
+    facts["duplicate_pairs"] = sum(math.comb(count, 2) for count in Counter(_row_keys(inputs)).values())
+    facts["constant_columns"] = int(np.count_nonzero(_constant_columns(inputs)))
+    return facts
+
+
+def _load_named(name: str) -> Dataset:
+    try:
+        module = importlib.import_module("sklearn.datasets")
+    except ImportError:
+        hint = "needs scikit-learn: pip install 'ntkproof[data]'"
+        raise InputError(f"the named dataset {name!r} {hint}") from None
+    bunch = getattr(module, NAMED[name].loader)()
+    return Dataset(exact_float64(bunch.data), exact_float64(bunch.target), label=name)
+
+
+# --------------------------------------------------------------------------------------------------------
+# Loading
+
+
+def load(source: str | Path, *, target: str | int | None = None) -> Dataset:
+    """Load a named set or a file, as float64 inputs of shape (rows, columns) and targets of shape (rows,).
+
+    A source that equals a name in `NAMED` is that named set, with its scikit-learn targets as float64; a
+    file wins over a named set only if it has a suffix, so a file that is called just "wine" is reached as
+    the string "./wine" or by its absolute path.  Every other source is a file:
+
+    - CSV (.csv, .tsv): comma, semicolon or tab; decimal point; UTF-8 with or without BOM.  The first line
+      is a header if none of its cells is a number.  All other cells must be finite decimal numbers.
+    - NPY (.npy): one array of shape (rows, columns) of integers, float16, float32 or float64.
+    - NPZ (.npz): the array "X" or "inputs", and optionally "y" or "targets" of shape (rows,), other arrays
+      being ignored; or an archive of exactly one array, the inputs.
+
+    A file with another suffix or none is recognised by its content if that is unambiguous.  `target`
+    selects the column that becomes the targets and leaves the inputs: a name from the CSV header, or a
+    0-based index, negative ones counting from the end (a string that is no header name may be such an
+    index).  Without it all columns are inputs, and targets is None unless the NPZ file has them.
+
+    Raises `InputError`, in one line, if there is no such set or file, or if anything in the file is not a
+    number that float64 holds (integers must be held exactly).
+    """
+    if str(source) in NAMED:
+        if target is not None:
+            raise InputError(f"the named dataset {str(source)!r} has its own targets; drop the target column")
+        return _load_named(str(source))
+    path = Path(source)
+    content = _content(path, str(source))
+    try:
+        table = _reader(path, content)(content)
+        inputs, targets = _split(table, target)
+        chosen = [] if target is None else [f"target={target}"]
+        return Dataset(inputs, targets, label=_joined(path.name, chosen))
+    except InputError as error:
+        raise InputError(f"{printable(str(source))}: {error}") from None
+
+
+@dataclass(frozen=True)
+class _Table:
+    """What a file holds: values (rows, columns), column names if any, targets (rows,) if separate."""
+
+    values: Floats
+    names: list[str] | None = None
+    targets: Floats | None = None
+
+
+def _content(path: Path, source: str) -> bytes:
+    shown = printable(source)
+    if not source.strip():
+        raise InputError(f"the name of the dataset is empty; {_CHOICES}")
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        if path.suffix or path.name != source:
+            raise InputError(f"{shown}: no such file") from None
+        raise InputError(f"{source!r} is neither a named dataset nor a file; {_CHOICES}") from None
+    except IsADirectoryError:
+        raise InputError(f"{shown}: is a directory, not a file") from None
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or one_line(error)
+        raise InputError(f"{shown}: cannot be read ({reason})") from None
+
+
+def _reader(path: Path, content: bytes) -> Callable[[bytes], _Table]:
+    suffix = path.suffix.lower()
+    if suffix in _READERS:
+        return _READERS[suffix]
+    if content.startswith(b"\x93NUMPY"):
+        return _read_npy
+    if content.startswith(b"PK\x03\x04"):
+        return _read_npz
+    if _is_numeric_text(content):
+        return _read_csv
+    raise InputError(f"unknown format; {_CHOICES}")
+
+
+def _split(table: _Table, target: str | int | None) -> tuple[Floats, Floats | None]:
+    if target is None:
+        return table.values, table.targets
+    if table.targets is not None:
+        raise InputError("the file has its own targets; drop the target column")
+    index = _target_index(target, table.names, table.values.shape[1])
+    return np.delete(table.values, index, axis=1), table.values[:, index]
+
+
+def _target_index(target: str | int, names: list[str] | None, width: int) -> int:
+    if isinstance(target, str) and names is not None and target in names:
+        if names.count(target) > 1:
+            raise InputError(f"several columns are called {quoted(target)}; give the index of the target")
+        return names.index(target)
+    if isinstance(target, str) and not re.fullmatch(r"[+-]?[0-9]{1,9}", target):
+        columns = "there is no header" if names is None else "the header has " + listed(names)
+        raise InputError(f"no column is called {quoted(target)}: {columns}")
+    index = int(target)
+    if not -width <= index < width:
+        allowed = f"0..{width - 1} (or {-width}..-1, from the end)"
+        raise InputError(f"target column {index} does not exist: the column indices are {allowed}")
+    return index % width
+
+
+# --------------------------------------------------------------------------------------------------------
+# CSV
+
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_NUMBER_OR_DECIMAL_COMMA = re.compile(r"[+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?")
+_STARTS_LIKE_NUMBER = re.compile(r"[+-]?[.,]?[0-9]")
+_MISSING = frozenset({"", "?", "-", "na", "n/a", "null", "none"})
+_DELIMITERS = ",;\t"
+
+_Record = tuple[int, list[str]]  # the 1-based number of its first line, its cells
+
+
+def _read_csv(content: bytes) -> _Table:
+    text = _decoded(content)
+    if not text:
+        raise InputError("the file is empty")
+    records = _records(text, _delimiter(text))
+    first_line, first = records[0]
+    names = first if _is_header(first) else None
+    rows = records if names is None else records[1:]
+    if not rows:
+        raise InputError("there are no rows below the header")
+    values = [_row(line, cells, first_line, len(first), names) for line, cells in rows]
+    return _Table(np.array(values, dtype=np.float64), names)
+
+
+def _decoded(content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig").rstrip(" \r\n")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InputError(f"line {line}: not UTF-8 text (byte 0x{content[error.start]:02x})") from None
+
+
+def _records(text: str, delimiter: str) -> list[_Record]:
+    stream = io.StringIO(text, newline="")
+    reader = csv.reader(stream, delimiter=delimiter, skipinitialspace=True, strict=True)
+    records: list[_Record] = []
+    line = 1
+    try:
+        for cells in reader:
+            records.append((line, [cell.strip(" \t") for cell in cells]))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise InputError(f"line {line}: malformed CSV ({one_line(error)})") from None
+    return records
+
+
+def _delimiter(text: str) -> str:
+    present = [delimiter for delimiter in _DELIMITERS if delimiter in text]
+    if len(present) < 2:
+        return present[0] if present else ","
+    return max(present, key=lambda delimiter: _share_of_numbers(text, delimiter))
+
+
+def _share_of_numbers(text: str, delimiter: str) -> float:
+    """The share of cells that are numbers; a decimal comma counts, so that such a file is not torn."""
+    try:
+        cells = [cell for _, row in _records(text, delimiter) for cell in row]
+    except InputError:
+        return -1.0
+    return sum(_NUMBER_OR_DECIMAL_COMMA.fullmatch(cell) is not None for cell in cells) / max(len(cells), 1)
+
+
+def _is_numeric_text(content: bytes) -> bool:
+    try:
+        text = _decoded(content)
+    except InputError:
+        return False
+    return _share_of_numbers(text, _delimiter(text)) >= 0.5
+
+
+def _is_header(cells: list[str]) -> bool:
+    """No cell reads as a number of any kind, and one is a name: not missing, not a mistyped number."""
+    named = any(cell.lower() not in _MISSING and not _STARTS_LIKE_NUMBER.match(cell) for cell in cells)
+    return named and not any(_reads_as_number(cell) for cell in cells)
+
+
+def _reads_as_number(cell: str) -> bool:
+    try:
+        float(cell)  # wider than _NUMBER: also nan, inf and 1_000, which are no column names either
+    except ValueError:
+        return re.fullmatch(r"[+-]?0[xXoObB][0-9a-fA-F_]+", cell) is not None
+    return True
+
+
+def _row(line: int, cells: list[str], first_line: int, width: int, names: list[str] | None) -> list[float]:
+    if not cells:
+        raise InputError(f"line {line}: blank line inside the table")
+    if len(cells) != width:
+        problem = "the cell is missing" if len(cells) < width else f"{quoted(cells[width])} is too much"
+        widths = f"the width is {len(cells)}, that of line {first_line} is {width}"
+        raise InputError(f"{_place(line, min(len(cells), width), names)}: {problem}, {widths}")
+    values = []
+    for column, cell in enumerate(cells):
+        try:
+            values.append(_number(cell))
+        except InputError as error:
+            raise InputError(f"{_place(line, column, names)}: {error}{_header_hint(line, cells)}") from None
+    return values
+
+
+def _place(line: int, column: int, names: list[str] | None) -> str:
+    name = "" if names is None else "".join(names[column : column + 1])
+    return f"line {line}, column {column + 1}" + (f" ({quoted(name)})" if name else "")
+
+
+def _header_hint(line: int, cells: list[str]) -> str:
+    mixed = line == 1 and any(cell and not _reads_as_number(cell) for cell in cells)
+    return " (the first line is a header only if none of its cells is a number)" if mixed else ""
+
+
+def _number(cell: str) -> float:
+    """The float64 nearest to a decimal number; an integer must be exactly a float64."""
+    if not cell:
+        raise InputError("the cell is empty")
+    if not _NUMBER.fullmatch(cell):
+        raise InputError(f"{quoted(cell)} is not a finite decimal number")
+    value = float(cell)
+    if math.isinf(value):
+        raise InputError(f"{quoted(cell)} is too large for float64")
+    if value == 0.0 and re.search("[1-9]", re.split("[eE]", cell)[0]):
+        raise InputError(f"{quoted(cell)} is too small for float64")
+    digits = cell.lstrip("+-").lstrip("0")
+    if digits.isdigit() and int(digits) != abs(value):
+        raise InputError(f"{quoted(cell)} is an integer that float64 cannot hold exactly")
+    return value
+
+
+# --------------------------------------------------------------------------------------------------------
+# NPY and NPZ
+
+
+def _read_npy(content: bytes) -> _Table:
+    return _Table(_matrix(npy_array(content)))
+
+
+def _read_npz(content: bytes) -> _Table:
+    arrays = _npz_members(content)
+    inputs = _only_one(arrays, ("X", "inputs"))
+    if inputs is None:
+        if len(arrays) != 1:
+            raise InputError(f"no array is called 'X' or 'inputs', and the file has {listed(list(arrays))}")
+        return _Table(_matrix(_member(arrays, next(iter(arrays)))))
+    targets = _only_one(arrays, ("y", "targets"))
+    return _Table(
+        _matrix(_member(arrays, inputs), f"array {inputs!r}: "),
+        targets=None if targets is None else _vector(_member(arrays, targets), f"array {targets!r}: "),
+    )
+
+
+def _npz_members(content: bytes) -> dict[str, bytes]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            names = [name for name in archive.namelist() if name.endswith(".npy")]
+            repeated = [name for name, count in Counter(names).items() if count > 1]
+            members = {name.removesuffix(".npy"): archive.read(name) for name in names}
+    except Exception as error:  # zipfile and its decompressors raise a dozen types on damaged files
+        raise InputError(f"not a readable NPZ file ({one_line(error)})") from None
+    if repeated:
+        raise InputError(f"the archive holds {quoted(repeated[0])} more than once")
+    return members
+
+
+def _only_one(arrays: dict[str, bytes], names: tuple[str, str]) -> str | None:
+    present = [name for name in names if name in arrays]
+    if len(present) > 1:
+        raise InputError(f"{names[0]!r} or {names[1]!r} is ambiguous: the file has {listed(list(arrays))}")
+    return present[0] if present else None
+
+
+def _member(arrays: dict[str, bytes], name: str) -> NDArray[Any]:
+    try:
+        return npy_array(arrays[name])
+    except InputError as error:
+        raise InputError(f"array {quoted(name)}: {error}") from None
+
+
+def _matrix(array: NDArray[Any], where: str = "") -> Floats:
+    if array.ndim != 2:
+        raise InputError(f"{where}the shape is {array.shape}; two dimensions (rows, columns) are needed")
+    return exact_float64(array, where)
+
+
+def _vector(array: NDArray[Any], where: str) -> Floats:
+    if array.ndim != 1:
+        raise InputError(f"{where}the shape is {array.shape}; targets need one dimension (rows,)")
+    return exact_float64(array, where)
+
+
+# --------------------------------------------------------------------------------------------------------
+# Preparation
+
+
+def prepare(
+    dataset: Dataset,
+    *,
+    drop_duplicates: bool = False,
+    rows: int | None = None,
+    shuffle_seed: int = 0,
+    drop_constant: bool = False,
+    standardize: bool = False,
+    normalize: bool = False,
+    standardize_targets: bool = False,
+) -> Dataset:
+    """Select rows and columns and rescale, always in this order, and record the recipe in the label.
+
+    1. `drop_duplicates`: of equal input rows (as real numbers: 0.0 equals -0.0) the first one stays, with
+       its target; the order is kept.
+    2. `rows`: the first `rows` (2..n) of numpy's PCG64 `Generator(shuffle_seed).permutation`; None keeps
+       all rows in their order.
+    3. `drop_constant`: input columns whose entries are all equal go.
+    4. `standardize`: every input column gets mean 0 and population standard deviation 1 (ddof = 0).
+    5. `normalize`: every input row gets Euclidean norm 1, up to rounding.
+    6. `standardize_targets`: the targets get mean 0 and population standard deviation 1.
+
+    The result is a new `Dataset` of shape (rows kept, columns kept); values are dimensionless after 4-6.
+    A column is constant only if all entries are equal, however near they are; neither large nor tiny
+    values overflow or underflow on the way.  Raises `InputError` for `rows` or a seed out of range, a
+    constant column in 4, a zero row in 5 (both 0-based, the row as in `dataset`), nothing left after 1
+    or 3, and for absent or constant targets in 6.
+    """
+    kept = _distinct_rows(dataset.inputs) if drop_duplicates else np.arange(len(dataset.inputs))
+    if rows is not None:
+        kept = kept[_sample(len(kept), rows, shuffle_seed)]
+    if len(kept) < 2:
+        raise InputError("without duplicates the dataset has one row; at least two are needed")
+    inputs = dataset.inputs[kept]
+    targets = None if dataset.targets is None else dataset.targets[kept]
+    if drop_constant:
+        inputs = _without_constant_columns(inputs)
+    if standardize:
+        inputs = _standardized_columns(inputs)
+    if normalize:
+        inputs = _normalized_rows(inputs, kept)
+    if standardize_targets:
+        targets = _standardized_targets(targets)
+    recipe = [
+        (drop_duplicates, "deduplicated"),
+        (rows is not None, f"rows={rows} seed={shuffle_seed}"),
+        (drop_constant, "non-constant"),
+        (standardize, "standardized"),
+        (normalize, "normalized"),
+        (standardize_targets, "targets-standardized"),
+    ]
+    return Dataset(inputs, targets, label=_joined(dataset.label, [word for used, word in recipe if used]))
+
+
+def _row_keys(inputs: Floats) -> list[bytes]:
+    """One key per row, equal exactly for equal rows (adding 0.0 turns -0.0 into 0.0)."""
+    return [row.tobytes() for row in inputs + 0.0]
+
+
+def _distinct_rows(inputs: Floats) -> NDArray[np.int64]:
+    first: dict[bytes, int] = {}
+    for index, key in enumerate(_row_keys(inputs)):
+        first.setdefault(key, index)
+    return np.array(list(first.values()), dtype=np.int64)
+
+
+def _sample(available: int, rows: int, seed: int) -> NDArray[np.int64]:
+    if rows < 2:
+        raise InputError(f"rows is {rows}; at least two are needed")
+    if rows > available:
+        raise InputError(f"rows is {rows}, but there are only {available} to choose from")
+    if seed < 0:
+        raise InputError(f"the shuffle seed is {seed}; it must not be negative")
+    return np.random.Generator(np.random.PCG64(seed)).permutation(available)[:rows]
+
+
+def _constant_columns(inputs: Floats) -> NDArray[np.bool_]:
+    return np.asarray(np.all(inputs == inputs[0], axis=0))
+
+
+def _without_constant_columns(inputs: Floats) -> Floats:
+    constant = _constant_columns(inputs)
+    if constant.all():
+        raise InputError("all columns are constant; nothing is left after dropping them")
+    return inputs[:, ~constant]
+
+
+def _standardized_columns(inputs: Floats) -> Floats:
+    constant = np.flatnonzero(_constant_columns(inputs))
+    if constant.size:
+        advice = "it cannot be standardized; try --drop-constant-columns"
+        raise InputError(f"column {constant[0]} (counting from 0) is constant: {advice}")
+    return np.column_stack([_standardized(column) for column in inputs.T])
+
+
+def _standardized_targets(targets: Floats | None) -> Floats:
+    if targets is None:
+        raise InputError("there are no targets to standardize")
+    if np.all(targets == targets[0]):
+        raise InputError("the targets are constant: they cannot be standardized")
+    return _standardized(targets)
+
+
+def _standardized(values: Floats) -> Floats:
+    """(values - mean) / std for values that are not all equal, without overflow or cancellation.
+
+    With the largest magnitude in [1/2, 1), two different values differ by at least 2^-54, so the squares
+    do not underflow.  The second centring removes the rounding error of the first mean, which for nearly
+    constant values is as large as the deviations themselves; those differences are exact (Sterbenz).
+    """
+    scaled = _unit_scaled(values)
+    centred = scaled - _mean(scaled)
+    centred = centred - _mean(centred)
+    return np.asarray(centred / math.sqrt(_mean(centred * centred)))
+
+
+def _mean(values: Floats) -> float:
+    return math.fsum(values.tolist()) / len(values)
+
+
+def _unit_scaled(values: Floats) -> Floats:
+    """The values times the power of two that brings the largest magnitude into [1/2, 1)."""
+    exponent = math.frexp(float(np.max(np.abs(values))))[1]
+    return np.asarray(np.ldexp(values, -exponent))
+
+
+def _normalized_rows(inputs: Floats, kept: NDArray[np.int64]) -> Floats:
+    zero = np.flatnonzero(~np.any(inputs, axis=1))
+    if zero.size:
+        raise InputError(f"row {kept[zero[0]]} (counting from 0) is zero: it has no direction to normalize")
+    return np.vstack([_normalized(row) for row in inputs])
+
+
+def _normalized(row: Floats) -> Floats:
+    scaled = _unit_scaled(row)
+    return np.asarray(scaled / math.sqrt(math.fsum((scaled * scaled).tolist())))
+
+
+# --------------------------------------------------------------------------------------------------------
+# One-line messages
+
+
+def _joined(label: str, words: list[str]) -> str:
+    return " ".join(printable(word) for word in [label, *words] if word)
+
+
+_CHOICES = f"the named datasets are {', '.join(NAMED)}, the file formats .csv, .npy and .npz"
+_READERS: dict[str, Callable[[bytes], _Table]] = {
+    ".csv": _read_csv,
+    ".tsv": _read_csv,
+    ".npy": _read_npy,
+    ".npz": _read_npz,
+}
