@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ntkproof.checker.logic.format import FILE_NAME, FORMAT, SUFFIX, Array, Certificate
+from ntkproof.checker.logic.arrays import Array
+from ntkproof.checker.logic.format import FORMAT, SUFFIX, Certificate
 from ntkproof.checker.logic.numbers import InputError, decimal, exact
+from ntkproof.checker.logic.sidecars import FILE_NAME
 from ntkproof.checker.problem.dataset import Dataset
 from ntkproof.checker.problem.sphere import Sphere
 

@@ -22,8 +22,10 @@ from ntkproof import certificate as certificate_module
 from ntkproof.certificate import float_array, integer_array, to_json, write
 from ntkproof.checker.check import parse, read
 from ntkproof.checker.logic import format as format_module
-from ntkproof.checker.logic.format import Array, Certificate, Malformed, Step
+from ntkproof.checker.logic.arrays import Array
+from ntkproof.checker.logic.format import Certificate, Step
 from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.logic.reading import Malformed
 from ntkproof.checker.problem.dataset import Dataset
 from ntkproof.checker.problem.network import Network
 from ntkproof.checker.problem.problem import KERNELS, Problem
@@ -274,8 +276,8 @@ def with_data(dtype: str, shape: list[int], data: bytes) -> Callable[[Any], Any]
         ("problem/dataset/inputs/shape", constant([-3, -2]), "inputs.shape: expected one or two positive lengths"),
         ("problem/dataset/inputs/shape", constant([2**28, 2]), "inputs.shape: expected one or two positive lengths"),
         ("problem/dataset/inputs/shape", constant([2**53] * 2), "inputs.shape: expected one or two positive lengths"),
-        ("problem/dataset/inputs/shape", constant(["3", 2]), "inputs.shape: expected an integer"),
-        ("problem/dataset/inputs/shape", constant([True, 2]), "inputs.shape: expected an integer"),
+        ("problem/dataset/inputs/shape", constant(["3", 2]), "inputs.shape[0]: expected an integer"),
+        ("problem/dataset/inputs/shape", constant([True, 2]), "inputs.shape[0]: expected an integer"),
         ("problem/dataset/inputs/shape", constant(6), "inputs.shape: expected a list"),
         ("problem/dataset/inputs/sha256", constant("0" * 64), "inputs.sha256: the data do not have this hash"),
         ("problem/dataset/inputs/sha256", constant("0" * 63), "inputs.sha256: expected 64 lower-case hexadecimal"),
@@ -298,7 +300,7 @@ def with_data(dtype: str, shape: list[int], data: bytes) -> Callable[[Any], Any]
         ("steps/0/id", constant(1), "steps[0].id: expected a name"),
         ("steps/0/rule", constant(None), "steps[0].rule: expected a name"),
         ("steps/1/uses", constant("kernel"), "steps[1].uses: expected a list"),
-        ("steps/1/uses", constant([1]), "steps[1].uses: expected a name"),
+        ("steps/1/uses", constant([1]), "steps[1].uses[0]: expected a name"),
         ("steps/0/args", constant([]), "steps[0].args: expected an object"),
         ("steps/0/args", constant({"a b": 1}), "steps[0].args: expected a name"),
         ("steps/0/args", constant({"a": None}), "steps[0].args.a: expected an integer or a string"),

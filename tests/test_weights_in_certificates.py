@@ -17,7 +17,8 @@ from given import certified, instance
 from ntkproof.certificate import to_json, write
 from ntkproof.checker import check
 from ntkproof.checker.check import parse, read
-from ntkproof.checker.logic.format import SUFFIX, Malformed
+from ntkproof.checker.logic.format import SUFFIX
+from ntkproof.checker.logic.reading import Malformed
 from ntkproof.checker.problem.weights import Weights
 
 Json = dict[str, Any]
@@ -90,7 +91,7 @@ ONE, NAN = np.ones((12, 2)), np.full((12, 2), np.nan)
 BAD: dict[str, tuple[tuple[str | int, ...], Any, str]] = {
     "not a number": (("layers", 0), array(NAN), "weights W1 contain NaN or infinity"),
     "infinite": (("layers", 1), array(np.full((1, 12), np.inf), "float16"), "weights W2 contain NaN or infinity"),
-    "integers": (("layers", 0), array(ONE, "int64"), "expected a float64, float32 or float16 array"),
+    "integers": (("layers", 0), array(ONE, "int64"), "expected a float64 or float32 or float16 array"),
     "flat": (("layers", 0), array(np.ones(24)), "of 2 dimension"),
     "matrix of biases": (("biases",), [array(np.ones((12, 1)))], "of 1 dimension"),
     "bias where β is 0": (("biases",), [array(np.ones(12))], "1 bias vectors where the network has 0"),

@@ -13,11 +13,12 @@ import numpy as np
 from ntkproof.checker.arithmetic import arithmetic
 from ntkproof.checker.logic import format
 from ntkproof.checker.logic.claim import Rejection, to_fields
-from ntkproof.checker.logic.format import Certificate, Malformed
+from ntkproof.checker.logic.format import Certificate
 from ntkproof.checker.logic.load import load, noting
+from ntkproof.checker.logic.reading import Malformed
 from ntkproof.checker.logic.replay import Replay
 from ntkproof.checker.logic.rule import Proved, Setting
-from ntkproof.checker.problem.problem import parse_problem
+from ntkproof.checker.problem.problem import problem_in
 from ntkproof.checker.table import KINDS, RULES
 
 if TYPE_CHECKING:
@@ -77,12 +78,12 @@ class Verdict:
 
 def read(path: Path | str) -> Certificate:
     """Read the certificate at ``path`` and the sidecar files it names in its own folder; raises `Malformed`."""
-    return format.read(path, parse_problem)
+    return format.read(path, problem_in)
 
 
 def parse(text: str, folder: Path | None = None) -> Certificate:
     """Parse the text of a certificate; sidecar files are looked up in ``folder`` only.  Raises `Malformed`."""
-    return format.parse(text, parse_problem, folder)
+    return format.parse(text, problem_in, folder)
 
 
 def check(

@@ -16,6 +16,7 @@ from ntkproof.checker.logic.numbers import InputError, decimal
 from ntkproof.checker.problem.problem import Problem
 from ntkproof.prover import factor
 from ntkproof.prover.draft import Draft, round_decimal
+from ntkproof.prover.matrices import as_floats
 
 POWERS = (1, 2, 4, 6, 8, 12, 16)
 SQUARINGS = 14
@@ -74,7 +75,7 @@ def _khatri_rao(draft: Draft) -> bool:
         raise RuntimeError("the enclosure holds no matrix")
     shift = round_decimal(Fraction(float(least)) - slack, slack, up=False)
     scale = max(0, ceil(log2(4 * len(floats[power]) * (float(largest) ** 0.5 + 1) / slack)))
-    packed = factor.cholesky_floats(matrix.floats(-enclosure.precision) - float(shift) * np.eye(matrix.n), scale)
+    packed = factor.cholesky_floats(as_floats(matrix, -enclosure.precision) - float(shift) * np.eye(matrix.n), scale)
     if packed is None:
         return False
     args: dict[str, int | str] = {"eigenvalue": "min", "shift": decimal(shift), "scale": scale}

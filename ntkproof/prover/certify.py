@@ -21,8 +21,9 @@ from ntkproof.checker.arithmetic.protocols import Tick
 from ntkproof.checker.limit.claims import EigenvalueBound, Enclosure
 from ntkproof.checker.limit.inputs import OperatorNorm
 from ntkproof.checker.limit.kernels import Kernel
+from ntkproof.checker.logic.arrays import Array
 from ntkproof.checker.logic.claim import Claim, Rejection
-from ntkproof.checker.logic.format import Array, Certificate
+from ntkproof.checker.logic.format import Certificate
 from ntkproof.checker.logic.numbers import InputError, decimal
 from ntkproof.checker.logic.rule import Setting
 from ntkproof.checker.problem.dataset import Dataset
@@ -32,6 +33,7 @@ from ntkproof.prover import factor
 from ntkproof.prover.a_priori import a_priori, bounds
 from ntkproof.prover.draft import Draft, round_decimal
 from ntkproof.prover.expansion import FIRST_PRECISION, enclose_by_expansion, hardest_rows, has_expansion
+from ntkproof.prover.matrices import as_floats
 from ntkproof.prover.null_vectors import find_null_vector
 from ntkproof.prover.spectrum import condition_number, effective_rank, spectrum
 
@@ -232,7 +234,7 @@ def _bounds(draft: Draft, enclosure: Enclosure, gap: float, ways: tuple[bool, ..
         raise RuntimeError("the enclosure holds no matrix")
     p = enclosure.precision
     slack = Fraction(2 * enclosure.radius, 2**p)
-    floats = matrix.floats(-p)
+    floats = as_floats(matrix, -p)
     for exact in ways:
         found = _refine(matrix, p, enclosure.radius) if exact else _in_float64(floats)
         if found is None:
@@ -323,7 +325,7 @@ def _nothing_below(draft: Draft, enclosure: Enclosure) -> None:
     draft.steps, draft.proved = draft.steps[:1], {"kernel": draft.proved["kernel"]}
     if matrix is None:
         raise RuntimeError("the enclosure holds no matrix")
-    floats = matrix.floats(-enclosure.precision)
+    floats = as_floats(matrix, -enclosure.precision)
     vector = np.linalg.eigh(floats)[1][:, 0]
     slack = Fraction(2 * enclosure.radius, 2**enclosure.precision)
     draft.derive(
@@ -365,7 +367,7 @@ def _operator_norm(draft: Draft, gap: float) -> Certificate:
     matrix, p = draft.proved["inputs"].matrix, enclosure.precision
     if matrix is None:
         raise RuntimeError("the enclosure holds no matrix")
-    floats = matrix.floats(-p)
+    floats = as_floats(matrix, -p)
     values, vectors = np.linalg.eigh(floats)
     top = Fraction(float(values[-1]))
     if top == 0:

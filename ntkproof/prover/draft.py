@@ -12,8 +12,9 @@ from math import ceil, floor, log2
 from typing import Any
 
 from ntkproof.checker.limit.claims import EigenvalueBound
+from ntkproof.checker.logic.arrays import Array
 from ntkproof.checker.logic.claim import Claim, parse_claim, to_fields
-from ntkproof.checker.logic.format import Array, Certificate, Step
+from ntkproof.checker.logic.format import Certificate, Step
 from ntkproof.checker.logic.rule import Proved, Setting
 from ntkproof.checker.table import KINDS, RULES
 

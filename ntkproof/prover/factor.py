@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ntkproof.certificate import int64_array, integer_array
 from ntkproof.checker.arithmetic.protocols import Matrix
-from ntkproof.checker.logic.format import Array
+from ntkproof.checker.logic.arrays import Array
 
 Integers = NDArray[Any]  # dtype object: Python integers
 

@@ -10,8 +10,10 @@ import numpy as np
 from ntkproof.certificate import int64_array
 from ntkproof.checker.limit.claims import Enclosure
 from ntkproof.checker.limit.spectrum import ConditionNumber, EffectiveRank, Spectrum
-from ntkproof.checker.logic.format import Array, Certificate
+from ntkproof.checker.logic.arrays import Array
+from ntkproof.checker.logic.format import Certificate
 from ntkproof.prover.draft import Draft, round_decimal
+from ntkproof.prover.matrices import as_floats
 
 _SCALE = 54
 
@@ -25,7 +27,7 @@ def spectrum(draft: Draft) -> Spectrum:
     if proved.matrix is None or not isinstance(proved.claim, Enclosure):
         raise RuntimeError("the enclosure holds no matrix")
     n, p, radius = proved.matrix.n, proved.claim.precision, proved.claim.radius
-    vectors = np.linalg.eigh(proved.matrix.floats(-p))[1].T
+    vectors = np.linalg.eigh(as_floats(proved.matrix, -p))[1].T
     flat = int64_array(np.rint(np.ldexp(vectors, _SCALE)).astype(np.int64).reshape(-1))
     slack = Fraction(4 * (isqrt(n) + 2) * radius, 2**p)  # a perturbation of A by 2 radius moves d and ‖E‖_∞ so much
 

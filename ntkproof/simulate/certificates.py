@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from ntkproof.checker.check import read
 from ntkproof.checker.convergence.claims import Convergence
 from ntkproof.checker.logic.claim import Rejection, parse_claim, to_fields
-from ntkproof.checker.logic.format import Certificate, Malformed
+from ntkproof.checker.logic.format import Certificate
 from ntkproof.checker.logic.numbers import InputError, decimal
+from ntkproof.checker.logic.reading import Malformed
 from ntkproof.checker.problem.problem import Problem
 from ntkproof.checker.problem.weights import MAX_WEIGHTS
 from ntkproof.checker.table import KINDS

@@ -21,6 +21,7 @@ from ntkproof.checker.random_start.residual import output_moments
 from ntkproof.checker.random_start.two_layer import TwoLayer, trained
 from ntkproof.prover import factor
 from ntkproof.prover.draft import Draft, round_decimal
+from ntkproof.prover.matrices import as_floats
 
 RELATIVE = Fraction(1, 10**7)
 
@@ -115,7 +116,7 @@ def largest_eigenvalue(draft: Draft, id: str, matrix: str, rule: str, args: dict
     held = draft.proved[matrix].matrix
     if held is None:
         raise RuntimeError("the enclosure holds no matrix")
-    floats = held.floats(-enclosure.precision)
+    floats = as_floats(held, -enclosure.precision)
     top = Fraction(float(np.linalg.eigvalsh(floats)[-1]))
     shift = round_decimal(top * (1 + RELATIVE), top * RELATIVE / 10, up=True)
     scale = max(0, ceil(log2(4 * len(floats) * ceil(float(top) ** 0.5 + 1) / float(top * RELATIVE))))
@@ -142,7 +143,7 @@ def _inverse_form(draft: Draft) -> float:
     proved = draft.proved["kernel"]
     if proved.matrix is None or not isinstance(proved.claim, Enclosure):
         raise RuntimeError("the enclosure holds no matrix")
-    floats = proved.matrix.floats(-proved.claim.precision)
+    floats = as_floats(proved.matrix, -proved.claim.precision)
     targets = np.asarray(draft.setting.problem.dataset.targets)
     solution = np.linalg.solve(floats, targets)
     solution += np.linalg.solve(floats, targets - floats @ solution)

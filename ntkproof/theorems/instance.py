@@ -19,17 +19,25 @@ from ntkproof.certificate import integer_array
 from ntkproof.checker.activations.facts import activation_facts
 from ntkproof.checker.arithmetic import arithmetic
 from ntkproof.checker.arithmetic.protocols import Matrix, Tick
-from ntkproof.checker.convergence.flip_descent import descent_spending, kept, shrinking
+from ntkproof.checker.convergence.formulas import (
+    descent_factor,
+    descent_rate,
+    descent_spending,
+    kept,
+    residual_integral,
+    shrinking,
+)
 from ntkproof.checker.convergence.instance import descent_strength, wandering
-from ntkproof.checker.convergence.master import descent_factor, descent_rate
-from ntkproof.checker.convergence.tube import residual_integral
 from ntkproof.checker.given_weights.claims import LocalDeviation, NearbyPoint
-from ntkproof.checker.given_weights.evaluation import Evaluation, gram
-from ntkproof.checker.given_weights.given import evaluation, nearby
+from ntkproof.checker.given_weights.evaluation import Evaluation
+from ntkproof.checker.given_weights.given import evaluation
+from ntkproof.checker.given_weights.gram import gram
+from ntkproof.checker.given_weights.nearby import nearby
 from ntkproof.checker.given_weights.quantities import Quantities
 from ntkproof.checker.limit.claims import EigenvalueBound, Enclosure
+from ntkproof.checker.logic.arrays import Array
 from ntkproof.checker.logic.claim import Claim, Rejection
-from ntkproof.checker.logic.format import Array, Certificate
+from ntkproof.checker.logic.format import Certificate
 from ntkproof.checker.logic.numbers import InputError, decimal, exact
 from ntkproof.checker.logic.rule import Setting
 from ntkproof.checker.problem.dataset import Dataset
@@ -41,6 +49,7 @@ from ntkproof.checker.random_start.tube import TubeDeviation
 from ntkproof.prover import factor
 from ntkproof.prover.draft import Draft, round_decimal
 from ntkproof.prover.floats import FLOATS
+from ntkproof.prover.matrices import as_floats
 from ntkproof.theorems.facts import largest_eigenvalue, narrow_side
 from ntkproof.theorems.steps import radius_that_spends, round_convergence, short
 
@@ -184,7 +193,7 @@ def _least_eigenvalue(draft: Draft) -> float:
 
 def _factor(matrix: Matrix, enclosure: Enclosure) -> tuple[dict[str, int | str], dict[str, Array]]:
     """Return arguments and witness of a lower bound on ``λ_min``."""
-    floats = matrix.floats(-enclosure.precision)
+    floats = as_floats(matrix, -enclosure.precision)
     least = float(np.linalg.eigvalsh(floats)[0])
     if not least > float(Fraction(enclosure.radius, 2**enclosure.precision)):
         raise InputError("the Jacobian at these weights is not shown to have full rank")
@@ -278,7 +287,7 @@ def _tube(draft: Draft, start: Start) -> _Plan:
     kernel = draft.proved["kernel"]
     if weights is None or kernel.matrix is None or not isinstance(kernel.claim, Enclosure):
         raise RuntimeError("the enclosure holds no matrix")
-    h = kernel.matrix.floats(-kernel.claim.precision)
+    h = as_floats(kernel.matrix, -kernel.claim.precision)
     residual = np.array([float(r) for r in draft.setting.cache["evaluation"].residual])
     solution = np.linalg.solve(h, residual)
     omega = float(residual @ solution) ** 0.5 * (1 + 1e-6)
@@ -400,7 +409,7 @@ def _nearby(draft: Draft, trial: Draft, ball: LocalDeviation) -> NearbyPoint:
     setting, kernel = draft.setting, draft.proved["kernel"]
     if kernel.matrix is None or not isinstance(kernel.claim, Enclosure):
         raise RuntimeError("the enclosure holds no matrix")
-    h = kernel.matrix.floats(-kernel.claim.precision)
+    h = as_floats(kernel.matrix, -kernel.claim.precision)
     c: NDArray[np.float64] = np.zeros(len(h))
     residual = np.array([float(r) for r in setting.cache["evaluation"].residual])
     best: tuple[float, list[int], int] | None = None

@@ -12,7 +12,7 @@ from math import exp, log, nan, sqrt
 
 import numpy as np
 
-from ntkproof.checker.convergence.tube import residual_integral, tube_radius
+from ntkproof.checker.convergence.formulas import residual_integral, tube_radius
 from ntkproof.checker.logic.numbers import InputError
 from ntkproof.checker.random_start.deviation import flip_offset, flip_slope, near_share
 from ntkproof.checker.random_start.tube import TubeDeviation, near_one

@@ -9,7 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 from math import exp, log, nan, sqrt
 
-from ntkproof.checker.convergence.flip_descent import kept, shrinking
+from ntkproof.checker.convergence.formulas import kept, shrinking
 from ntkproof.checker.logic.numbers import InputError, exact
 from ntkproof.checker.random_start.deviation import flip_offset, flip_slope, near_share
 from ntkproof.prover.draft import Draft

@@ -10,7 +10,8 @@ from fractions import Fraction
 from functools import cache
 from math import inf, nan, sqrt
 
-from ntkproof.checker.convergence.master import descent_factor, descent_rate, distance_margin, excursion
+from ntkproof.checker.convergence.formulas import descent_factor, descent_rate
+from ntkproof.checker.convergence.master import distance_margin, excursion
 from ntkproof.checker.logic.numbers import InputError, exact
 from ntkproof.checker.random_start.deviation import smooth_slope
 from ntkproof.prover.draft import Draft

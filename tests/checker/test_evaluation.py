@@ -34,22 +34,15 @@ from given_truth import (
     written_out,
 )
 from two_layer import derive
+from units import change
 
 from ntkproof.checker.arithmetic import arithmetic
-from ntkproof.checker.given_weights import evaluation, profile
-from ntkproof.checker.given_weights.evaluation import (
-    Evaluation,
-    Evaluator,
-    Layer,
-    Rounded,
-    distance,
-    gram_array,
-    jacobian_error,
-    moved,
-    norm_squared,
-    row_norms,
-)
+from ntkproof.checker.given_weights import evaluation, norms
+from ntkproof.checker.given_weights.evaluation import Evaluation, Evaluator, Layer
 from ntkproof.checker.given_weights.given import residual_norm
+from ntkproof.checker.given_weights.gram import gram_array, jacobian_error, row_norms
+from ntkproof.checker.given_weights.nearby import distance, moved
+from ntkproof.checker.given_weights.norms import Rounded, norm_squared
 from ntkproof.checker.limit.claims import EigenvalueBound, Enclosure
 from ntkproof.checker.logic.claim import Rejection
 from ntkproof.checker.logic.rule import Proved
@@ -58,6 +51,7 @@ from ntkproof.checker.problem.network import Network
 from ntkproof.checker.problem.problem import Problem
 from ntkproof.checker.problem.weights import Weights
 from ntkproof.prover.factor import cholesky_floats
+from ntkproof.prover.matrices import as_floats
 
 ENGINES = ("reference", "fast")
 engines = pytest.mark.parametrize("engine", ENGINES)
@@ -144,7 +138,7 @@ def test_the_smallest_eigenvalue_is_below_the_truth(seed: int) -> None:
         derived = derive(problem, "given_kernel", (), {"precision": 60}, engine=engine)
         assert isinstance(derived.claim, Enclosure)
         assert derived.matrix is not None
-        found = derived.matrix.floats(-60)
+        found = as_floats(derived.matrix, -60)
         shift = max(0.0, float(exact.mid()) - 1e-6 * np.trace(found))
         factor = cholesky_floats(found - shift * np.eye(len(found)) + 1e-9 * np.trace(found) * np.eye(len(found)), 48)
         assert factor is not None
@@ -162,9 +156,7 @@ def test_the_smallest_eigenvalue_is_below_the_truth(seed: int) -> None:
 
 @pytest.fixture(params=[(4, 4), (9, 3), (8, 12), (14, 14)])
 def coarse(request: Any, monkeypatch: Any) -> tuple[int, int]:
-    for module in (evaluation, profile):
-        monkeypatch.setattr(module, "FORWARD", request.param[0])
-        monkeypatch.setattr(module, "BACKWARD", request.param[1])
+    change(monkeypatch, FORWARD=request.param[0], BACKWARD=request.param[1])
     return request.param[0], request.param[1]
 
 
@@ -175,7 +167,7 @@ def entries_hold(problem: Problem, engine: str) -> bool:
     assert weights is not None
     half = len(weights.layers[0])
     inputs = of.numbers.quantise(problem.dataset.inputs, Fraction(1), evaluation.FORWARD)
-    passed = evaluation._Pass(of, weights, inputs)
+    passed = evaluation.Pass(of, weights, inputs)
     forward, backward = (Fraction(1, 2**p) for p in (evaluation.FORWARD, evaluation.BACKWARD))
 
     def hold(found: Any, exact: list[list[arb]], unit: Fraction, error: int) -> bool:
@@ -348,7 +340,7 @@ def test_blocks_add_up(engine: str, name: str, width: int, block: int, train: st
         train=train,
     )
     whole = evaluate(problem, engine)
-    monkeypatch.setattr(evaluation, "BLOCK", block)
+    change(monkeypatch, BLOCK=block)
     at = evaluate(problem, engine)
     assert contains(at, Truth(problem))
     assert contains(whole, Truth(problem))
@@ -359,7 +351,7 @@ def test_blocks_add_up(engine: str, name: str, width: int, block: int, train: st
 
 @engines
 def test_many_blocks_add_up(engine: str, monkeypatch: Any) -> None:
-    monkeypatch.setattr(evaluation, "BLOCK", 1)
+    change(monkeypatch, BLOCK=1)
     random = np.random.default_rng(0)
     layers = [random.normal(size=(70, 2)), random.normal(size=(1, 70))]
     problem = given(random.normal(size=(2, 2)), layers, (), True, activation="sin", train="both")
@@ -396,7 +388,7 @@ def test_errors_of_products(engine: str, errors: tuple[int, int]) -> None:
     for _ in range(60):
         k = int(random.integers(1, 4))
         (a, true_a), (b, true_b) = worst(random, (2, k), errors[0]), worst(random, (3, k), errors[1])
-        bound = evaluation._product_error(numbers.integers(a), errors[0], numbers.integers(b), errors[1], 2)
+        bound = norms.product_error(numbers.integers(a), errors[0], numbers.integers(b), errors[1], 2)
         found = numbers.product(numbers.integers(a), numbers.integers(b), 2)
         off = max(
             abs(Fraction(int(x)) - Fraction(int(y), 4))
@@ -410,7 +402,7 @@ def test_errors_of_products(engine: str, errors: tuple[int, int]) -> None:
 @engines
 @pytest.mark.parametrize("errors", [(0, 300), (300, 0), (100, 200), (0, 0)])
 def test_matrices_with_errors(engine: str, errors: tuple[int, int], monkeypatch: Any) -> None:
-    monkeypatch.setattr(evaluation, "FORWARD", 3)
+    change(monkeypatch, FORWARD=3)
     numbers, random = arithmetic(engine).fixed, np.random.default_rng(1)
     unit = Fraction(1, 8)
 
@@ -524,7 +516,7 @@ def flat(weights: Weights) -> list[arb]:
 @engines
 @pytest.mark.parametrize("seed", SEEDS[:22] + SEEDS[40:80])
 def test_the_point_nearby_is_where_it_should_be(seed: int, engine: str, monkeypatch: Any) -> None:
-    monkeypatch.setattr(evaluation, "BLOCK", 2)
+    change(monkeypatch, BLOCK=2)
     problem = random_problem(seed)
     weights, truth = problem.weights, Truth(problem)
     assert weights is not None
@@ -598,7 +590,7 @@ def test_every_smooth_activation_is_there() -> None:
 
 
 def test_progress_is_reported_in_neurons(monkeypatch: Any) -> None:
-    monkeypatch.setattr(evaluation, "BLOCK", 2)
+    change(monkeypatch, BLOCK=2)
     problem, seen = given([[1.0], [2.0]], [np.ones((5, 1)), np.ones((1, 5))], activation="erf"), []
     assert problem.weights is not None
     Evaluator(arithmetic("fast"), problem, problem.weights, lambda done, total: seen.append((done, total))).run()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from units import change
 
 from ntkproof.checker.arithmetic import arithmetic
-from ntkproof.checker.given_weights import evaluation
-from ntkproof.checker.given_weights.evaluation import BLOCK, norm_squared
+from ntkproof.checker.given_weights.evaluation import BLOCK
+from ntkproof.checker.given_weights.norms import norm_squared
 
 
 def random_integers(rows: int, columns: int, bits: int = 40) -> np.ndarray:
@@ -35,6 +36,6 @@ def test_many_long_rows_are_not_cut(monkeypatch: pytest.MonkeyPatch):
     """Their Gram matrix is in 64-bit words: it would be large in Python integers."""
     a, numbers = random_integers(4, BLOCK + 1), arithmetic("fast").fixed
     cut = norm_squared(numbers, a)
-    monkeypatch.setattr(evaluation, "FEW", 3)
+    change(monkeypatch, FEW=3)
     monkeypatch.setattr(numbers, "grams", None, raising=False)
     assert abs(norm_squared(numbers, a) - cut) <= cut / 10**9

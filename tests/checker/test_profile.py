@@ -27,9 +27,10 @@ from given_truth import (
     random_problem,
     row_lengths,
 )
+from units import change
 
 from ntkproof.checker.arithmetic import arithmetic
-from ntkproof.checker.given_weights import evaluation, profile
+from ntkproof.checker.given_weights import profile
 from ntkproof.checker.given_weights.evaluation import Evaluator
 from ntkproof.checker.given_weights.local_deviation import Profile
 from ntkproof.checker.logic.claim import Rejection
@@ -152,9 +153,7 @@ def test_deep_and_wider(name: str, depth: int) -> None:
 
 @pytest.mark.parametrize("bits", [(4, 4), (9, 4), (8, 12)])
 def test_with_few_bits_every_field_is_an_upper_bound(bits: tuple[int, int], monkeypatch: Any) -> None:
-    for module in (evaluation, profile):
-        monkeypatch.setattr(module, "FORWARD", bits[0])
-        monkeypatch.setattr(module, "BACKWARD", bits[1])
+    change(monkeypatch, FORWARD=bits[0], BACKWARD=bits[1])
     for seed in SMOOTH_SEEDS[bits[0] % 3 : 75 : 8]:
         problem = random_problem(seed, 2, (0.02, 1, 2))
         for matrices in (False, True):

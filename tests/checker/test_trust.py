@@ -26,7 +26,11 @@ FLINT = {"arithmetic/arb.py"}
 FAMILIES = ("limit", "random_start", "given_weights", "convergence")
 ROOMS = ("logic", "arithmetic", "activations", "problem", *FAMILIES, "")  # an import goes to the left, or stays
 ENGINES = ("fast", "reference")
-ELEMENTWISE = ("limit/float64.py", "given_weights/evaluation.py")  # float64, with its errors proved
+ELEMENTWISE = (
+    "limit/float64.py",
+    "given_weights/evaluation.py",
+    "given_weights/nearby.py",
+)  # float64, with its errors proved
 LARGEST = 400  # lines of a module, all of them
 
 

@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 import sympy as sp
 
-from ntkproof.checker.convergence.master import (
+from ntkproof.checker.convergence.formulas import (
     descent_factor,
     descent_rate,
-    distance_margin,
-    excursion,
     growth,
     kernel_deviation,
     least_singular_value,
+    residual_integral,
     spent_residual,
+    tube_radius,
 )
-from ntkproof.checker.convergence.tube import residual_integral, tube_radius
+from ntkproof.checker.convergence.master import distance_margin, excursion
 from ntkproof.checker.random_start.both_layers import both_slope
 from ntkproof.checker.random_start.deviation import flip_offset, flip_slope, smooth_slope
 from ntkproof.checker.random_start.initialization import chernoff_exponent, chernoff_failure

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ntkproof.checker.arithmetic import elementary
+from ntkproof.checker.arithmetic import elementary, transcendental
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -228,7 +228,7 @@ def _angles() -> tuple[NDArray[np.float64], float]:
     In order ``129 [y > |x|] + 258 [x < 0] + k``: ``A``, ``π/2 − A``, ``π − A``, ``π/2 + A`` of ``A = atan(k/128)``.
     """
     pi_low, pi_high = _fractions(elementary.pi(_BITS))
-    first = [_fractions(elementary.atan(k, -7, _BITS)) for k in range(_STEPS + 1)]
+    first = [_fractions(transcendental.atan(k, -7, _BITS)) for k in range(_STEPS + 1)]
     return _table(
         first
         + [(pi_low / 2 - high, pi_high / 2 - low) for low, high in first]
@@ -240,7 +240,7 @@ def _angles() -> tuple[NDArray[np.float64], float]:
 @lru_cache(maxsize=1)
 def _powers() -> tuple[float, float, NDArray[np.float64], float]:
     """Return ``ln 2 / 32`` as a multiple of 2^-42 plus a rest, and the ``2^(j/32)``, j < 32, with their error."""
-    low, high = _fractions(elementary.log(2, 0, _BITS))
+    low, high = _fractions(transcendental.log(2, 0, _BITS))
     multiple = floor(low * 2**37)
     rest, _ = enclose(low / 32 - Fraction(multiple, 2**42), high / 32 - Fraction(multiple, 2**42))
     table, error = _table([_root32(j) for j in range(32)])

@@ -1,9 +1,6 @@
 """Exact integer linear algebra in pure Python integers: the reference implementation.
 
-Every number is a Python ``int``, so nothing can round or overflow.  Inner products use Kronecker
-substitution: the entries ``W[j][k]`` of a block of rows j become the slots of one long integer ``P_k``,
-and ``sum_k W[i][k] * P_k`` holds the inner products of row i with all rows of the block.  The slot
-width is proved in `slot_bytes`; docs/proofs/exact-products.md has the whole argument.
+Every number is a Python ``int``, so nothing can round or overflow.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +13,6 @@ from numpy.typing import NDArray
 
 MAX_EXPONENT = 1 << 14  # largest power-of-two exponent accepted (bounds memory, not correctness)
 MAX_WIDTH = 512  # largest byte width of a packed witness entry
-_SLOTS = 128  # rows packed into one long integer: long enough to amortise the interpreter
 
 
 def check_int(name: str, value: object, low: int | None = None, high: int | None = None) -> int:
@@ -68,16 +64,6 @@ def check_inputs(inputs: NDArray[np.float64], exponent: int) -> None:
         raise ValueError("inputs must be non-empty and finite")
 
 
-def check_square(order: int | None, n: int, width: int, data: bytes) -> None:
-    """Raise ValueError unless `data` is an n x n matrix, `width` bytes an entry, and `order` is n or None."""
-    check_int("n", n, 1)
-    check_int("width", width, 1, MAX_WIDTH)
-    if order not in (None, n):
-        raise ValueError(f"matrix has order {order}, witness has order {n}")
-    if not isinstance(data, bytes) or len(data) != width * n * n:
-        raise ValueError(f"data needs {width * n * n} bytes")
-
-
 @dataclass(frozen=True, slots=True)
 class Symmetric:
     """Symmetric n x n integer matrix; ``rows[i]`` is (A_i0, ..., A_ii)."""
@@ -105,17 +91,6 @@ class Symmetric:
         """The n(n+1)/2 entries of the row-major lower triangle."""
         return (value for row in self.rows for value in row)
 
-    def floats(self, exponent: int) -> NDArray[np.float64]:
-        """2^exponent A in float64, of shape (n, n), a few units in the last place off; OverflowError if too large."""
-        drop = max(0, max(map(int.bit_length, self.lower())) - 900)
-        full = np.zeros((self.n, self.n))
-        full[np.tri(self.n, dtype=bool)] = [float(value >> drop) for value in self.lower()]
-        with np.errstate(all="ignore"):
-            scaled = np.ldexp(full + np.tril(full, -1).T, exponent + drop)
-        if not np.isfinite(scaled).all():
-            raise OverflowError("entries are too large for float64")
-        return scaled
-
 
 @dataclass(frozen=True, slots=True)
 class Triangular:
@@ -140,18 +115,15 @@ def gram(inputs: NDArray[np.float64], exponent: int) -> Symmetric:
     """
     check_inputs(inputs, exponent)
     rows = [[_scaled(value, exponent) for value in row] for row in inputs.tolist()]
-    lower: list[list[int]] = [[] for _ in rows]
-    for i, _, products in _row_products(rows):
-        lower[i] += products
-    return Symmetric(len(rows), tuple(map(tuple, lower)))
+    return Symmetric(len(rows), tuple(tuple(_products(row, rows[: i + 1])) for i, row in enumerate(rows)))
 
 
 def residual_norm(matrix: Symmetric, shift: int, sign: int, e: int, witness: Triangular, f: int) -> int:
     """Exact max_i sum_j |2^e sign (A_ij - shift [i=j]) - 2^f (W W^T)_ij|; ValueError on bad arguments."""
     check_residual((matrix.n, witness.n), shift, sign, e, f)
     sums = [0] * matrix.n
-    for i, first, products in _row_products(witness.rows):
-        for j, product in enumerate(products, first):
+    for i, row in enumerate(witness.rows):
+        for j, product in enumerate(_products(row, witness.rows[: i + 1])):
             entry = matrix.rows[i][j] - (shift if i == j else 0)
             size = abs((sign * entry << e) - (product << f))
             sums[i] += size
@@ -167,25 +139,6 @@ def quadratic_form(matrix: Symmetric, v: list[int]) -> int:
     return sum(map(mul, halves, v))
 
 
-def congruence(matrix: Symmetric | None, n: int, width: int, data: bytes) -> tuple[list[int], int]:
-    """Exact diagonal of C = U A U^T and max_i sum_(j != i) |C_ij|; A is the identity when `matrix` is None.
-
-    `data` holds the n x n integer matrix U by rows, `width` little-endian two's-complement bytes an entry;
-    ValueError on bad arguments.
-    """
-    check_square(None if matrix is None else matrix.n, n, width, data)
-    entries = [int.from_bytes(data[k : k + width], "little", signed=True) for k in range(0, len(data), width)]
-    rows = [entries[k : k + n] for k in range(0, n * n, n)]
-    left = rows
-    if matrix is not None:
-        left = list(product_rows(rows, [[matrix.entry(i, j) for j in range(n)] for i in range(n)]))
-    diagonal, norm = [], 0
-    for i, row in enumerate(product_rows(left, rows)):
-        diagonal.append(row[i])
-        norm = max(norm, sum(map(abs, row)) - abs(row[i]))
-    return diagonal, norm
-
-
 def _scaled(value: float, exponent: int) -> int:
     """value * 2^-exponent from the exact contents of the float64; ValueError if not an integer."""
     numerator, denominator = value.as_integer_ratio()
@@ -196,58 +149,6 @@ def _scaled(value: float, exponent: int) -> int:
     return quotient
 
 
-def slot_bytes(length: int, left: int, right: int) -> int:
-    """Bytes of a slot that holds every sum of `length` products |x| <= left, |y| <= right, signed.
-
-    Such a sum s has |s| <= m = length*left*right < 2^bitlen(m).  A slot of B = 2^(8 bytes) with
-    8 bytes >= bitlen(m) + 1 has |s| < B/2, so s + B/2 is in (0, B): adding B/2 to every slot makes all
-    of them proper base-B digits, which are unique, and no borrow crosses a slot.
-    """
-    return (length * left * right).bit_length() // 8 + 1
-
-
-def _row_products(rows: Sequence[Sequence[int]]) -> Iterator[tuple[int, int, list[int]]]:
-    """Yield (i, first, [row_i . row_j for first <= j <= min(i, last)]), missing entries being 0.
-
-    For every i the runs [first, last] come in ascending order and cover 0..i.
-    """
-    largest = max(max(map(abs, row)) for row in rows)
-    width = slot_bytes(max(map(len, rows)), largest, largest)
-    for first in range(0, len(rows), _SLOTS):
-        block = rows[first : first + _SLOTS]
-        packed = _pack_columns(block, width)
-        offset = sum(1 << (8 * width * (slot + 1) - 1) for slot in range(len(block)))
-        for i in range(first, len(rows)):
-            # map stops at the shorter operand; the entries beyond it are zeros of the other one.
-            total = sum(map(mul, rows[i], packed)) + offset
-            yield i, first, _unpack(total, width, min(i - first + 1, len(block)), len(block))
-
-
-def product_rows(left: Sequence[Sequence[int]], right: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-    """Yield the rows of L R^T; all rows have the same length."""
-    width = slot_bytes(len(right[0]), max(max(map(abs, row)) for row in left), max(max(map(abs, row)) for row in right))
-    blocks = [right[first : first + _SLOTS] for first in range(0, len(right), _SLOTS)]
-    offset = sum(1 << (8 * width * (slot + 1) - 1) for slot in range(_SLOTS))
-    packed = [(_pack_columns(block, width), len(block)) for block in blocks]
-    for row in left:
-        products: list[int] = []
-        for columns, slots in packed:
-            total = sum(map(mul, row, columns)) + (offset & ((1 << (8 * width * slots)) - 1))
-            products += _unpack(total, width, slots, slots)
-        yield products
-
-
-def _pack_columns(block: Sequence[Sequence[int]], width: int) -> list[int]:
-    """For every column k the integer sum_s block[s][k] * 2^(8 width s) (ragged rows padded by 0)."""
-    packed = [0] * max(map(len, block))
-    for slot, row in enumerate(block):
-        for k, value in enumerate(row):
-            packed[k] += value << (8 * width * slot)
-    return packed
-
-
-def _unpack(total: int, width: int, count: int, slots: int) -> list[int]:
-    """The first `count` of `slots` signed slots of `total`, to every slot of which B/2 was added."""
-    data = total.to_bytes(width * slots, "little")  # raises OverflowError if total is not in [0, B^slots)
-    half = 1 << (8 * width - 1)
-    return [int.from_bytes(data[k : k + width], "little") - half for k in range(0, width * count, width)]
+def _products(row: Sequence[int], rows: Sequence[Sequence[int]]) -> Iterator[int]:
+    """Yield the inner products of a row with others, which are as long or end earlier, as if 0 followed."""
+    return (sum(map(mul, row, other)) for other in rows)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ntkproof.checker.arithmetic import exact
+from ntkproof.checker.arithmetic import exact_products
 
 if TYPE_CHECKING:
     from ntkproof.checker.arithmetic.protocols import Grams
@@ -47,7 +47,7 @@ class Exact:
     def product(self, a: Ints, b: Ints, shift: int) -> Ints:
         """See `Fixed`."""
         found = np.empty((len(a), len(b)), object)
-        for i, row in enumerate(exact.product_rows(a.tolist(), b.tolist())):
+        for i, row in enumerate(exact_products.product_rows(a.tolist(), b.tolist())):
             found[i] = row
         return _shifted(found, shift)
 

@@ -23,8 +23,7 @@ Comparisons of mpmath intervals may answer None, and are not used.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from functools import cached_property
-from operator import mul
+from functools import cached_property, partial
 from typing import Any, TypeAlias
 
 from mpmath.ctx_iv import MPIntervalContext
@@ -32,13 +31,14 @@ from mpmath.libmp import from_man_exp
 
 from ntkproof.checker.arithmetic import elementary
 from ntkproof.checker.arithmetic.elementary import Bounds
+from ntkproof.checker.logic.load import load
 
 Interval: TypeAlias = Any
 """A value of one `Intervals` context: supports ``+ - * /`` with its own kind and with integers."""
 
 Dyadic = tuple[int, int]  # (m, e): the number m * 2**e
 
-_GUARD = 10  # extra bits asked of the elementary functions, so that only the final rounding shows
+GUARD = 10  # extra bits asked of the elementary functions, so that only the final rounding shows
 
 
 def _context(bits: int) -> Any:
@@ -79,23 +79,23 @@ class Intervals:
         n, d = q.numerator, q.denominator
         shift = self._bits + 1 + d.bit_length() - n.bit_length()  # at least `bits` + 1 bits of quotient
         quotient, rest = divmod(n << max(0, shift), d << max(0, -shift))
-        return self._make((quotient, -shift), (quotient + (rest != 0), -shift))
+        return self.make((quotient, -shift), (quotient + (rest != 0), -shift))
 
     @cached_property
     def pi(self) -> Interval:
         """The number pi."""
-        return self._from_bounds(elementary.pi(self._bits + _GUARD))
+        return self._from_bounds(elementary.pi(self._bits + GUARD))
 
     def nonnegative(self, x: Interval) -> Interval:
         """Intersect with [0, inf): the true value is known not to be negative.
 
         Raises ValueError if no number of ``x`` is.
         """
-        return self._make(*_clipped(x))
+        return self.make(*_clipped(x))
 
     def sqrt(self, x: Interval) -> Interval:
         """Enclose the root of a value known not to be negative. Raises ValueError like `nonnegative`."""
-        return self._increasing(elementary.sqrt, *_clipped(x))
+        return self.increasing(elementary.sqrt, *_clipped(x))
 
     def angle(self, x: Interval, y: Interval) -> Interval:
         """Enclose the angle of ``x + iy`` in radians, in [0, pi], for ``y`` known not to be negative.
@@ -103,73 +103,24 @@ class Intervals:
         It decreases in x; in y it increases where x > 0 and decreases where x < 0: so the ends are at two
         corners. A box that holds the origin has the angle [0, pi]. Raises ValueError like `nonnegative`.
         """
-        left, right = _ends(x)
+        left, right = ends(x)
         bottom, top = _clipped(y)
         if left[0] <= 0 <= right[0] and bottom[0] == 0:
-            return self._make((0, 0), _ends(self.pi)[1])
+            return self.make((0, 0), ends(self.pi)[1])
         low, high = (bottom if right[0] > 0 else top, right), (top if left[0] > 0 else bottom, left)
         lower = self._angle(*low)
         upper = lower if low == high else self._angle(*high)
-        return self._make((lower[0], lower[2]), (upper[1], upper[2]))
+        return self.make((lower[0], lower[2]), (upper[1], upper[2]))
 
-    def asin(self, x: Interval) -> Interval:
-        """Enclose asin, in radians, of a value known to be in [-1, 1].
-
-        Raises ValueError if no number of ``x`` is.
-        """
-        low, high = _ends(x)
-        if _compare(low, (1, 0)) > 0 or _compare(high, (-1, 0)) < 0:
-            raise ValueError("asin of an interval outside [-1, 1]")
-        low = low if _compare(low, (-1, 0)) > 0 else (-1, 0)
-        high = high if _compare(high, (1, 0)) < 0 else (1, 0)
-        return self._increasing(elementary.asin, low, high)
-
-    def exp(self, x: Interval) -> Interval:
-        """Enclose exp. Raises OverflowError if ``x`` reaches ``2**24``."""
-        return self._increasing(elementary.exp, *_ends(x))
-
-    def log(self, x: Interval) -> Interval:
-        """Enclose the natural logarithm. Raises ValueError unless all of ``x`` is positive."""
-        return self._increasing(elementary.log, *_ends(x))
-
-    def erf(self, x: Interval) -> Interval:
-        """Enclose erf, 2/sqrt(pi) times the integral of exp(-t**2) for t from 0 to x."""
-        return self._increasing(elementary.erf, *_ends(x))
-
-    def atan(self, x: Interval) -> Interval:
-        """Enclose atan, in radians."""
-        return self._increasing(elementary.atan, *_ends(x))
-
-    def sin(self, x: Interval) -> Interval:
-        """Enclose sin of radians: that of the centre, up to the half width of ``x``, within [-1, 1]."""
-        return self._wave(x, 0)
-
-    def cos(self, x: Interval) -> Interval:
-        """Enclose cos of radians; see `sin`."""
-        return self._wave(x, 1)
-
-    def tanh(self, x: Interval) -> Interval:
-        """Enclose tanh to an absolute error. Raises OverflowError like `exp`."""
-        return 1 - 2 / (self.exp(2 * x) + 1)
-
-    def sech_squared(self, x: Interval) -> Interval:
-        """Enclose 1 - tanh(x)**2 = 4 t/(1 + t)**2, t = exp(-2 abs(x)), which increases in t on [0, 1]."""
-        low, high = _ends(x)
-        smallest = (0, 0) if low[0] <= 0 <= high[0] else low if low[0] > 0 else (-high[0], high[1])
-        largest = high if _compare((-low[0], low[1]), high) < 0 else (-low[0], low[1])
-        values = []
-        for end in (largest, smallest):
-            t = self.exp(-2 * self._make(end, end))
-            values.append(_ends(4 * t / ((1 + t) * (1 + t))))
-        return self._make(values[0][0], values[1][1])
-
-    def softplus(self, x: Interval) -> Interval:
-        """Enclose log(1 + exp(x)) to an absolute error. Raises OverflowError like `exp`."""
-        return self.log(1 + self.exp(x))
+    def __getattr__(self, name: str) -> Any:
+        """Return a function of `interval_functions`, of this context."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return partial(getattr(load("arithmetic.interval_functions"), name), self)
 
     def positive(self, x: Interval) -> Interval:
         """Return ``x``. Raises ValueError unless all of it is positive."""
-        if _ends(x)[0][0] <= 0:
+        if ends(x)[0][0] <= 0:
             raise ValueError("a number is not seen to be positive")
         return x
 
@@ -185,16 +136,11 @@ class Intervals:
 
     def ball(self, middle: int, radius: int, p: int) -> Interval:
         """Return an interval that holds all v with ``|v - middle * 2**-p| <= radius * 2**-p``."""
-        return self._make((middle - radius, -p), (middle + radius, -p))
-
-    def product(self, a: list[list[int]], b: list[list[int]]) -> list[list[int]]:
-        """Return the exact product of two integer matrices, given as lists of rows."""
-        columns = [list(column) for column in zip(*b, strict=True)]
-        return [[sum(map(mul, row, column)) for column in columns] for row in a]
+        return self.make((middle - radius, -p), (middle + radius, -p))
 
     def endpoints(self, x: Interval) -> tuple[Fraction, Fraction]:
         """Return the two ends, exactly. Raises ValueError if one is not finite."""
-        low, high = _ends(x)
+        low, high = ends(x)
         return _fraction(low), _fraction(high)
 
     def quantise(self, x: Interval, p: int) -> tuple[int, int]:
@@ -203,44 +149,33 @@ class Intervals:
         A is nearest to the midpoint times ``2**p``, and rho the smallest that holds. Raises ValueError if an
         end is not finite.
         """
-        (a, e), (b, f) = _ends(x)
+        (a, e), (b, f) = ends(x)
         shift = max(1, -e - p, -f - p)  # in units of 2**-(p + shift) all is integer
         low, high = a << (e + p + shift), b << (f + p + shift)
         nearest = (low + high + (1 << shift)) >> (shift + 1)
         centre = nearest << shift
         return nearest, -(-max(high - centre, centre - low) >> shift)
 
-    def _make(self, low: Dyadic, high: Dyadic) -> Interval:
+    def make(self, low: Dyadic, high: Dyadic) -> Interval:
         """Round outward to the precision."""
         ends = from_man_exp(*low, self._bits, "f"), from_man_exp(*high, self._bits, "c")
         return self._context.make_mpf(ends)
 
     def _from_bounds(self, bounds: Bounds) -> Interval:
-        return self._make((bounds[0], bounds[2]), (bounds[1], bounds[2]))
+        return self.make((bounds[0], bounds[2]), (bounds[1], bounds[2]))
 
-    def _increasing(self, f: Callable[[int, int, int], Bounds], low: Dyadic, high: Dyadic) -> Interval:
+    def increasing(self, f: Callable[[int, int, int], Bounds], low: Dyadic, high: Dyadic) -> Interval:
         """Enclose an increasing function on [low, high]."""
-        lower = f(*low, self._bits + _GUARD)
-        upper = lower if low == high else f(*high, self._bits + _GUARD)
-        return self._make((lower[0], lower[2]), (upper[1], upper[2]))
-
-    def _wave(self, x: Interval, which: int) -> Interval:
-        """Enclose sin (0) or cos (1), whose slopes are at most 1."""
-        (a, e), (b, f) = _ends(x)
-        base = min(e, f) - 1  # the centre and the half width are whole multiples of 2**base
-        low, high = a << (e - base - 1), b << (f - base - 1)
-        lo, hi, unit = elementary.sin_cos(low + high, base, self._bits + _GUARD)[which]
-        shared = min(unit, base, 0)
-        width, one = (high - low) << (base - shared), 1 << -shared
-        lo, hi = (lo << (unit - shared)) - width, (hi << (unit - shared)) + width
-        return self._make((max(lo, -one), shared), (min(hi, one), shared))
+        lower = f(*low, self._bits + GUARD)
+        upper = lower if low == high else f(*high, self._bits + GUARD)
+        return self.make((lower[0], lower[2]), (upper[1], upper[2]))
 
     def _angle(self, y: Dyadic, x: Dyadic) -> Bounds:
         e = min(y[1], x[1])
-        return elementary.atan2(y[0] << (y[1] - e), x[0] << (x[1] - e), self._bits + _GUARD)
+        return elementary.atan2(y[0] << (y[1] - e), x[0] << (x[1] - e), self._bits + GUARD)
 
 
-def _ends(x: Interval) -> tuple[Dyadic, Dyadic]:
+def ends(x: Interval) -> tuple[Dyadic, Dyadic]:
     """Return the ends as dyadic numbers. Raises ValueError if one is infinite or NaN."""
     low, high = x._mpi_
     return _dyadic(low), _dyadic(high)
@@ -256,16 +191,10 @@ def _dyadic(number: Any) -> Dyadic:
 
 def _clipped(x: Interval) -> tuple[Dyadic, Dyadic]:
     """Return the ends of the intersection with [0, inf)."""
-    low, high = _ends(x)
+    low, high = ends(x)
     if high[0] < 0:
         raise ValueError("a value that cannot be negative was enclosed by negative numbers only")
     return low if low[0] > 0 else (0, 0), high
-
-
-def _compare(x: Dyadic, y: Dyadic) -> int:
-    """Return the sign of x - y (as an integer of that sign)."""
-    e = min(x[1], y[1])
-    return (x[0] << (x[1] - e)) - (y[0] << (y[1] - e))
 
 
 def _fraction(x: Dyadic) -> Fraction:

@@ -89,9 +89,6 @@ class Matrix(Protocol):
     def entry(self, i: int, j: int) -> int:
         """Entry ``(i, j)``."""
 
-    def floats(self, exponent: int) -> NDArray[np.float64]:
-        """Return ``2^exponent A`` rounded to float64, shape ``(n, n)``; untrusted, for searches."""
-
     def lower(self) -> Iterator[int]:
         """The lower triangle, row by row."""
 

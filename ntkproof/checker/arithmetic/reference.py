@@ -61,7 +61,8 @@ class Reference:
 
     def congruence(self, matrix: exact.Symmetric | None, n: int, witness: tuple[int, bytes]) -> tuple[list[int], int]:
         """Return the diagonal and the off-diagonal norm of ``U A Uᵀ``."""
-        return exact.congruence(matrix, n, *witness)
+        found: tuple[list[int], int] = load("arithmetic.exact_products").congruence(matrix, n, *witness)
+        return found
 
 
 ENGINE = Reference()

@@ -1,4 +1,4 @@
-"""Exact integer linear algebra on NumPy/BLAS: integers cut into digit slices held in float64 arrays.
+"""Exact integer linear algebra on NumPy/BLAS, integers cut into digit slices (long: one representation, one proof).
 
 Why it is exact (proofs in docs/proofs/exact-products.md): an integer matrix is sum_t D_t 2^(bits t) with
 balanced digits |D_t| <= 2^(bits-1).  A product of slices goes to BLAS only when length*max|D|*max|D'| <=
@@ -28,7 +28,7 @@ _ROWS = 256  # rows of a block: a block of words fits the second-level cache
 _STORE_BITS = 30  # digit width of a stored symmetric matrix
 _MAX_GRAM_SLICES = 24
 _FLOAT_EXACT = 1 << 53  # float64 holds every integer up to here
-_WORD_LIMIT = 1 << 62  # words stay below this before carries, hence below 2^63 with them
+WORD_LIMIT = 1 << 62  # words stay below this before carries, hence below 2^63 with them
 
 
 class Slice(NamedTuple):
@@ -71,10 +71,10 @@ class Symmetric:
         if n == 0 or array.shape != (n, n):
             raise ValueError(f"array must be square and not empty, not {array.shape}")
         blocks = []
-        for first, stop in _spans(n):
+        for first, stop in spans(n):
             rows = array[first:stop, :stop].copy()
-            rows[:, first:] = _mirrored(rows[:, first:])
-            if peak(rows) >= _WORD_LIMIT:
+            rows[:, first:] = mirrored(rows[:, first:])
+            if peak(rows) >= WORD_LIMIT:
                 raise ValueError("entries must be below 2^62 in magnitude")
             blocks.append(_slices(balanced([rows], _STORE_BITS)))
         return cls(n, _STORE_BITS, tuple(blocks))
@@ -82,9 +82,9 @@ class Symmetric:
     @classmethod
     def _from_bytes(cls, n: int, width: int, data: bytes) -> Self:
         blocks = []
-        for (first, _), planes in zip(_spans(n), _read(n, width, data, _STORE_BITS), strict=True):
+        for (first, _), planes in zip(spans(n), _read(n, width, data, _STORE_BITS), strict=True):
             for plane in planes:
-                plane[:, first:] = _mirrored(plane[:, first:])
+                plane[:, first:] = mirrored(plane[:, first:])
             blocks.append(_slices(planes))
         return cls(n, _STORE_BITS, tuple(blocks))
 
@@ -99,29 +99,16 @@ class Symmetric:
     def diagonal(self) -> list[int]:
         """The n diagonal entries."""
         found: list[int] = []
-        for (first, _), block in zip(_spans(self.n), self.blocks, strict=True):
+        for (first, _), block in zip(spans(self.n), self.blocks, strict=True):
             found += python_ints([part.values[:, first:].diagonal() for part in block], self.bits).tolist()
         return found
 
     def lower(self) -> Iterator[int]:
         """The n(n+1)/2 entries of the row-major lower triangle."""
-        for (first, _), block in zip(_spans(self.n), self.blocks, strict=True):
+        for (first, _), block in zip(spans(self.n), self.blocks, strict=True):
             values = python_ints([part.values for part in block], self.bits)
             for i, row in enumerate(values, first):
                 yield from row[: i + 1]
-
-    def floats(self, exponent: int) -> Floats:
-        """2^exponent A in float64, of shape (n, n), a few units in the last place off; OverflowError if too large."""
-        full = np.zeros((self.n, self.n))
-        with np.errstate(all="ignore"):
-            for (first, stop), block in zip(_spans(self.n), self.blocks, strict=True):
-                rows = full[first:stop, :stop]
-                for t, part in reversed(list(enumerate(block))):
-                    rows += part.values * np.ldexp(1.0, exponent + self.bits * t)
-                full[:stop, first:stop] = rows.T
-        if not np.isfinite(full).all():
-            raise OverflowError("entries are too large for float64")
-        return full
 
     def high_low(self, size: int) -> Iterator[tuple[int, Floats, Floats]]:
         """For runs of rows [first, stop), in order, of up to `size` entries (or one row): first and float64 hi, lo.
@@ -130,7 +117,7 @@ class Symmetric:
         within 2^-53 (1 + 2^-40) |A_ij| of A_ij and an integer of at most 53 bits is hi, lo = 0.
         ValueError when an entry, rounded to float64, is above 2^900 in magnitude.
         """
-        for (begin, end), block in zip(_spans(self.n), self.blocks, strict=True):
+        for (begin, end), block in zip(spans(self.n), self.blocks, strict=True):
             if self.bits * (len(block) - 1) > 902:  # the largest entry is above 2^901
                 raise ValueError("entries must not exceed 2^900 in magnitude")
             count = max(1, size // end)
@@ -182,7 +169,7 @@ class Words:
             self.bounds.append(0)
         factor <<= offset
         self.bounds[k] += part.peak * abs(factor)
-        if max(self.bounds[k], abs(factor)) >= _WORD_LIMIT:
+        if max(self.bounds[k], abs(factor)) >= WORD_LIMIT:
             raise OverflowError("a word of the accumulator could reach 2^62")
         self.words[k] += part.values if factor == 1 else part.values * factor
 
@@ -240,7 +227,7 @@ def gram(inputs: Floats, exponent: int) -> Symmetric:
     upward, downward = np.concatenate(planes, axis=1), np.concatenate(planes[::-1], axis=1)
     peaks, count = [peak(plane) for plane in planes], len(planes)
     blocks = []
-    for first, stop in _spans(rows):
+    for first, stop in spans(rows):
         words = []
         for weight in range(2 * count - 1):  # all slices p and weight - p side by side
             low, high = max(0, weight - count + 1), min(weight + 1, count)
@@ -260,14 +247,14 @@ def residual_norm(matrix: Symmetric, shift: int, sign: int, e: int, witness: Tri
     """
     exact.check_residual((matrix.n, witness.n), shift, sign, e, f)
     n, bits = matrix.n, witness.bits
-    if n << bits >= _WORD_LIMIT:
+    if n << bits >= WORD_LIMIT:
         raise OverflowError("a sum of digits could reach 2^62")
     # The blocks are those of sign 2^(lift+e-f) (A - shift I) - 2^lift W W^T: both powers are integers.
     lift = bits * -(-max(f - e, 0) // bits)
     totals: list[Ints] = []
-    spans = _spans(n)
-    for i, (first, stop) in enumerate(spans):
-        for j, (begin, end) in enumerate(spans[: i + 1]):
+    ranges = spans(n)
+    for i, (first, stop) in enumerate(ranges):
+        for j, (begin, end) in enumerate(ranges[: i + 1]):
             words = Words(bits, (stop - first, end - begin))
             left = witness.blocks[i]
             words.add_product(Stack(left.values[:, :, :end], left.peaks), witness.blocks[j], -1, lift)
@@ -293,61 +280,18 @@ def quadratic_form(matrix: Symmetric, v: list[int]) -> int:
     bits = min(_STORE_BITS, 62 - matrix.bits - matrix.n.bit_length())
     width, data = _packed(v)
     total = 0
-    for t, digits in enumerate(_slices(_unpack(data, width, bits))):
-        for (first, stop), block in zip(_spans(matrix.n), matrix.blocks, strict=True):
+    for t, digits in enumerate(_slices(unpack(data, width, bits))):
+        for (first, stop), block in zip(spans(matrix.n), matrix.blocks, strict=True):
             doubled = digits.values[:stop] * np.where(np.arange(stop) < first, 2, 1)
             for s, part in enumerate(block):
-                if 2 * stop * part.peak * digits.peak >= _WORD_LIMIT:
+                if 2 * stop * part.peak * digits.peak >= WORD_LIMIT:
                     raise OverflowError("a sum of products could reach 2^62")
                 partial = (part.values @ doubled).tolist()
                 total += sum(map(int.__mul__, partial, v[first:stop])) << (matrix.bits * s + bits * t)
     return total
 
 
-def congruence(matrix: Symmetric | None, n: int, width: int, data: bytes) -> tuple[list[int], int]:
-    """Exact diagonal of C = U A U^T and max_i sum_(j != i) |C_ij|; A is the identity when `matrix` is None.
-
-    Arguments and errors as `exact.congruence`; OverflowError if a run-time exactness check fails.
-    """
-    exact.check_square(None if matrix is None else matrix.n, n, width, data)
-    bits = slice_bits(n)
-    if n << bits >= _WORD_LIMIT:
-        raise OverflowError("a sum of digits could reach 2^62")
-    rows = left = stack([plane.reshape(n, n) for plane in _unpack(data, width, bits)])
-    if matrix is not None:
-        words = _product(rows, _dense(matrix, bits), bits)
-        left = stack(balanced(words.words, bits))
-    words = _product(left, rows, bits)
-    diagonal = python_ints([word.diagonal() for word in words.words], bits).tolist()
-    for word in words.words:
-        np.fill_diagonal(word, 0)
-    totals = [digits.sum(axis=1) for digits in words.absolute()]
-    return diagonal, int(max(python_ints(totals, bits)))
-
-
-def _product(left: Stack, right: Stack, bits: int) -> Words:
-    """L R^T, one slice of L at a time: less memory."""
-    words = Words(bits, (left.values.shape[1], right.values.shape[1]))
-    for t in range(len(left.peaks)):
-        words.add_product(Stack(left.values[t : t + 1], left.peaks[t : t + 1]), right, 1, bits * t)
-    return words
-
-
-def _dense(matrix: Symmetric, bits: int) -> Stack:
-    """The whole of a symmetric matrix in float64 slices of `bits` bits."""
-    full: list[Floats] = []
-    for (first, stop), block in zip(_spans(matrix.n), matrix.blocks, strict=True):
-        words = Words(bits, (stop - first, stop))
-        words.add_slices(block, matrix.bits, 1, 0)
-        planes = balanced(words.words, bits)
-        full += [np.zeros((matrix.n, matrix.n)) for _ in planes[len(full) :]]
-        for target, plane in zip(full, planes, strict=False):
-            target[first:stop, :stop] = plane
-            target[:stop, first:stop] = plane.T
-    return stack(full)
-
-
-def _spans(n: int) -> list[tuple[int, int]]:
+def spans(n: int) -> list[tuple[int, int]]:
     """The row blocks [first, stop) of a matrix of n rows."""
     return [(first, min(first + _ROWS, n)) for first in range(0, n, _ROWS)]
 
@@ -357,7 +301,7 @@ def slice_bits(length: int) -> int:
     return (53 - (length - 1).bit_length()) // 2 + 1
 
 
-def _mirrored(square: Ints) -> Ints:
+def mirrored(square: Ints) -> Ints:
     """The symmetric matrix with the lower triangle of a square array."""
     lower = np.tril(square, -1)
     lower += lower.T
@@ -403,17 +347,17 @@ def _two_sum(a: Floats, b: Floats) -> tuple[Floats, Floats]:
 def _scalar(value: int, n: int) -> tuple[Slice, ...]:
     """The n x n matrix value * I in slices of `_STORE_BITS` bits."""
     width, data = _packed([value])
-    digits = _unpack(data, width, _STORE_BITS)
+    digits = unpack(data, width, _STORE_BITS)
     return _slices([np.eye(n, dtype=np.int64) * digit for digit in digits])
 
 
 def _read(n: int, width: int, data: bytes, bits: int) -> Iterator[list[Ints]]:
     """For every row block the int64 digit planes of a packed lower triangle, zero above the diagonal."""
-    for first, stop in _spans(n):
+    for first, stop in spans(n):
         chunk = data[width * (first * (first + 1) // 2) : width * (stop * (stop + 1) // 2)]
         mask = np.tri(stop - first, stop, first, dtype=bool)
         planes = []
-        for digits in _unpack(chunk, width, bits):
+        for digits in unpack(chunk, width, bits):
             plane = np.zeros(mask.shape, np.int64)
             plane[mask] = digits
             planes.append(plane)
@@ -428,7 +372,7 @@ def _packed(values: list[int]) -> tuple[int, bytes]:
     return width, b"".join([x.to_bytes(width, "little", signed=True) for x in values])
 
 
-def _unpack(data: bytes, width: int, bits: int) -> list[Ints]:
+def unpack(data: bytes, width: int, bits: int) -> list[Ints]:
     """Balanced digits of little-endian two's-complement integers of `width` bytes.
 
     A digit is read through an 8-byte window; the padding keeps the windows of the ends in the buffer.

@@ -8,42 +8,31 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ntkproof.checker.arithmetic.scalars import lower, root_below, upper
 from ntkproof.checker.convergence.claims import Convergence
-from ntkproof.checker.convergence.master import DYNAMICS, kernel_deviation, least_singular_value
+from ntkproof.checker.convergence.formulas import (
+    DYNAMICS,
+    descent_spending,
+    kept,
+    kernel_deviation,
+    least_singular_value,
+    shrinking,
+)
 from ntkproof.checker.limit.claims import EigenvalueBound
 from ntkproof.checker.logic.arguments import positive, total_failure
 from ntkproof.checker.logic.claim import Rejection
 from ntkproof.checker.logic.numbers import exact
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting, require
-from ntkproof.checker.random_start.claims import Bound, JacobianDeviation
+from ntkproof.checker.random_start.claims import Bound, JacobianDeviation, value
 from ntkproof.checker.random_start.deviation import flip_deviation
-from ntkproof.checker.random_start.two_layer import hidden_training, value
+from ntkproof.checker.random_start.two_layer import hidden_training
 
 if TYPE_CHECKING:
-    from ntkproof.checker.arithmetic.protocols import Numbers
+    pass
 
 # The bounds, over any number context ----------------------------------------------------------------------------
-
-
-def kept(numbers: Numbers, step: Any, norm: Any) -> Any:
-    """``κ = 1 − ηβ²/2``."""
-    return 1 - step * norm * norm / 2
-
-
-def descent_spending(numbers: Numbers, factor: Any, sigma: Any, offset: Any, slope: Any, radius: Any) -> Any:
-    """``κΦ(R) − Rε(R)``: a path of length R of gradient descent spends at least this much of the residual."""
-    spent = (sigma - offset) * radius - slope * radius * radius / 2
-    return factor * spent - radius * (offset + slope * radius)
-
-
-def shrinking(numbers: Numbers, factor: Any, step: Any, sigma: Any, offset: Any, slope: Any, radius: Any) -> Any:
-    """``x = ησ_*(κσ_* − ε(R))``, ``σ_* = σ_0 − ε(R)``: a step shrinks the residual by ``1 − x``."""
-    deviation = offset + slope * radius
-    least = sigma - deviation
-    return step * least * (factor * least - deviation)
 
 
 # The rules ------------------------------------------------------------------------------------------------------

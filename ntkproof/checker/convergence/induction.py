@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ntkproof.checker.activations.names import split_activation
 from ntkproof.checker.arithmetic.scalars import upper
 from ntkproof.checker.convergence.claims import Convergence
-from ntkproof.checker.convergence.master import DYNAMICS
+from ntkproof.checker.convergence.formulas import DYNAMICS
 from ntkproof.checker.logic.arguments import in_open_unit, positive, total_failure
 from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, Rejection, claim_field, read_number, show, word
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting
-from ntkproof.checker.random_start.claims import Bound, JacobianDeviation
-from ntkproof.checker.random_start.deviation import DIFFERENTIAL_INCLUSION
-from ntkproof.checker.random_start.initialization import GAUSSIAN
-from ntkproof.checker.random_start.two_layer import TwoLayer, hidden_training, trained, value
+from ntkproof.checker.random_start.assumptions import DIFFERENTIAL_INCLUSION, GAUSSIAN
+from ntkproof.checker.random_start.claims import Bound, JacobianDeviation, value
+from ntkproof.checker.random_start.two_layer import TwoLayer, hidden_training, trained
 
 if TYPE_CHECKING:
     from ntkproof.checker.arithmetic.protocols import Numbers

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from ntkproof.checker.arithmetic.scalars import lower, root_below, upper
 from ntkproof.checker.convergence.claims import Convergence
-from ntkproof.checker.convergence.flip_descent import descent_spending, kept, shrinking
-from ntkproof.checker.convergence.master import (
+from ntkproof.checker.convergence.formulas import (
     DYNAMICS,
     descent_factor,
     descent_rate,
+    descent_spending,
     growth,
+    kept,
     least_singular_value,
+    shrinking,
     spent_residual,
 )
 from ntkproof.checker.given_weights.claims import LocalDeviation, NearbyPoint
@@ -27,8 +29,7 @@ from ntkproof.checker.logic.arguments import in_open_unit
 from ntkproof.checker.logic.claim import Rejection, show
 from ntkproof.checker.logic.numbers import exact
 from ntkproof.checker.logic.rule import Derived, Inputs, Proved, Rule, Setting, require
-from ntkproof.checker.random_start.claims import Bound
-from ntkproof.checker.random_start.two_layer import value
+from ntkproof.checker.random_start.claims import Bound, value
 
 if TYPE_CHECKING:
     from ntkproof.checker.arithmetic.protocols import Numbers

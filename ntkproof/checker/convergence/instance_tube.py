@@ -9,17 +9,17 @@ from fractions import Fraction
 
 from ntkproof.checker.arithmetic.scalars import root, root_below, upper
 from ntkproof.checker.convergence.claims import Convergence
+from ntkproof.checker.convergence.formulas import DYNAMICS, residual_integral, tube_radius
 from ntkproof.checker.convergence.instance import drift
-from ntkproof.checker.convergence.master import DYNAMICS
-from ntkproof.checker.convergence.tube import residual_integral, steepest, tube_radius
 from ntkproof.checker.given_weights.given import given, lambda_zero
 from ntkproof.checker.given_weights.kinks import kinked, largest_output_weight
 from ntkproof.checker.limit.claims import EigenvalueBound
+from ntkproof.checker.limit.inputs_gram import steepest
+from ntkproof.checker.limit.premises import inputs_norm_squared
 from ntkproof.checker.logic.claim import Rejection, show
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting, require
-from ntkproof.checker.random_start.claims import Bound
+from ntkproof.checker.random_start.claims import Bound, value
 from ntkproof.checker.random_start.tube import TubeDeviation
-from ntkproof.checker.random_start.two_layer import inputs_norm_squared, value
 
 
 def _instance_tube(setting: Setting, step: Inputs) -> Derived:

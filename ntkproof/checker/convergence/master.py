@@ -11,50 +11,26 @@ from typing import TYPE_CHECKING, Any
 
 from ntkproof.checker.arithmetic.scalars import lower, root, root_below, upper
 from ntkproof.checker.convergence.claims import Convergence
+from ntkproof.checker.convergence.formulas import (
+    DYNAMICS,
+    descent_factor,
+    descent_rate,
+    growth,
+    kernel_deviation,
+    least_singular_value,
+    spent_residual,
+)
 from ntkproof.checker.logic.arguments import in_open_unit, positive, total_failure
 from ntkproof.checker.logic.claim import Rejection
 from ntkproof.checker.logic.numbers import exact
 from ntkproof.checker.logic.rule import Derived, Inputs, Proved, Rule, Setting, require
-from ntkproof.checker.random_start.claims import Bound, JacobianDeviation
-from ntkproof.checker.random_start.two_layer import trained, value
+from ntkproof.checker.random_start.claims import Bound, JacobianDeviation, value
+from ntkproof.checker.random_start.two_layer import trained
 
 if TYPE_CHECKING:
     from ntkproof.checker.arithmetic.protocols import Numbers
 
 # The bounds, over any number context ----------------------------------------------------------------------------
-
-
-def spent_residual(numbers: Numbers, sigma: Any, offset: Any, slope: Any, radius: Any) -> Any:
-    """``Φ(R)``: a path of length ``R`` spends at least this much of the residual."""
-    return (sigma - offset) * radius - slope * radius * radius / 2
-
-
-def least_singular_value(numbers: Numbers, sigma: Any, offset: Any, slope: Any, radius: Any) -> Any:
-    """``σ_* = σ_0 − ε(R) ≤ σ_min(J)`` in the ball of radius ``R``."""
-    return sigma - offset - slope * radius
-
-
-def kernel_deviation(numbers: Numbers, norm: Any, offset: Any, slope: Any, radius: Any) -> Any:
-    """``‖H(θ) − H(θ_0)‖ ≤ (2‖J_0‖ + ε) ε``."""
-    deviation = offset + slope * radius
-    return (2 * norm + deviation) * deviation
-
-
-def descent_factor(numbers: Numbers, step: Any, norm: Any, slope: Any, residual: Any) -> Any:
-    """``κ = 1 − ηβ²/2 − ηΛρ_0/2``: what a step of descent keeps of the flow's progress."""
-    return 1 - step * (norm * norm + slope * residual) / 2
-
-
-def descent_rate(numbers: Numbers, factor: Any, step: Any, sigma: Any) -> Any:
-    """``(2x − x²)/η`` with ``x = κησ_*²``: ``‖r‖`` shrinks by ``1 − x``, the loss by ``(1 − x)² = 1 − η rate``."""
-    x = factor * step * sigma * sigma
-    return (2 * x - x * x) / step
-
-
-def growth(numbers: Numbers, h: Any, s: Any) -> Any:
-    """``G(w) = (e^w − 1)/w`` at ``w = h²/s²``."""
-    w = h * h / (s * s)
-    return (numbers.exp(w) - 1) / w
 
 
 def excursion(numbers: Numbers, h: Any, s: Any) -> Any:
@@ -151,8 +127,6 @@ def _converges(setting: Setting, step: Inputs, rate: Fraction, radius: Fraction,
     claim = Convergence(dynamics, Fraction(training.width), rate, total_failure(step), radius, kernel)
     return Derived(claim, assumptions=frozenset({f"the network is trained by {DYNAMICS[dynamics]}"}))
 
-
-DYNAMICS = {"flow": "gradient flow on ½‖r‖²", "descent": "exact gradient descent on ½‖r‖²"}
 
 _premises = (Bound, Bound, JacobianDeviation, Bound)
 kantorovich = Rule(_kantorovich, _premises, numbers=("radius",))

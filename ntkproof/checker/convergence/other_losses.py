@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ntkproof.checker.arithmetic.protocols import Scalars
 from ntkproof.checker.arithmetic.scalars import lower, root_below, upper
-from ntkproof.checker.convergence.master import initial_norm, kernel_deviation, least_singular_value, spent_residual
+from ntkproof.checker.convergence.formulas import kernel_deviation, least_singular_value, spent_residual
+from ntkproof.checker.convergence.master import initial_norm
 from ntkproof.checker.logic.arguments import total_failure
 from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, Rejection, claim_field, read_number, show, word
 from ntkproof.checker.logic.numbers import decimal
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting, require
-from ntkproof.checker.random_start.claims import Bound, JacobianDeviation
-from ntkproof.checker.random_start.two_layer import trained, value
+from ntkproof.checker.random_start.claims import Bound, JacobianDeviation, value
+from ntkproof.checker.random_start.two_layer import trained
+
+if TYPE_CHECKING:
+    from ntkproof.checker.arithmetic.protocols import Scalars
 
 LOSSES = ("squared", "quartic", "custom")
 

@@ -6,29 +6,20 @@ Trusted.
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING
 
-from ntkproof.checker.arithmetic.protocols import Scalars
 from ntkproof.checker.arithmetic.scalars import root, root_below, upper
 from ntkproof.checker.convergence.claims import Convergence
-from ntkproof.checker.convergence.master import DYNAMICS, kernel_deviation
+from ntkproof.checker.convergence.formulas import DYNAMICS, kernel_deviation, residual_integral, tube_radius
+from ntkproof.checker.limit.inputs_gram import steepest
 from ntkproof.checker.logic.arguments import total_failure
 from ntkproof.checker.logic.claim import Rejection, show
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting, require
-from ntkproof.checker.random_start.claims import Bound
-from ntkproof.checker.random_start.tube import TubeDeviation, inputs_gram, piecewise_linear
-from ntkproof.checker.random_start.two_layer import value
+from ntkproof.checker.random_start.claims import Bound, value
+from ntkproof.checker.random_start.tube import TubeDeviation, piecewise_linear
 
-
-def residual_integral(numbers: Scalars, omega: Any, sigma: Any, deviation: Any) -> Any:
-    """``∫‖r‖ ≤ ωσ_0/((σ_0 − ε)(σ_0 − 2ε))``."""
-    return omega * sigma / ((sigma - deviation) * (sigma - 2 * deviation))
-
-
-def tube_radius(numbers: Scalars, omega: Any, sigma: Any, deviation: Any) -> Any:
-    """``2ω(σ_0 − ε)²/(σ_0(σ_0 − 2ε)) ≥ ‖θ_t − θ_0‖``."""
-    least = sigma - deviation
-    return 2 * omega * least * least / (sigma * (sigma - 2 * deviation))
+if TYPE_CHECKING:
+    pass
 
 
 def _tube(setting: Setting, step: Inputs) -> Derived:
@@ -54,18 +45,6 @@ def _tube(setting: Setting, step: Inputs) -> Derived:
     drift = upper(kernel_deviation, norm, deviation, 0, 0)
     claim = Convergence("flow", Fraction(network.training.width), rate, failure, radius, drift)
     return Derived(claim, assumptions=frozenset({f"the network is trained by {DYNAMICS['flow']}"}))
-
-
-def steepest(setting: Setting) -> Fraction:
-    """Return ``max_i ‖K_i‖²/‖x_i‖²`` over the rows that are not zero, ``K_i`` the rows of K."""
-    gram = inputs_gram(setting)
-    squares = [Fraction(0)] * len(gram)
-    for i, row in enumerate(gram):
-        for j, entry in enumerate(row):
-            squares[i] += entry * entry
-            if i != j:
-                squares[j] += entry * entry
-    return max((squares[i] / gram[i][i] for i in range(len(gram)) if gram[i][i]), default=Fraction(0))
 
 
 tube = Rule(_tube, (Bound, Bound, TubeDeviation, Bound))

@@ -15,17 +15,19 @@ import numpy as np
 from ntkproof.checker.activations.facts import activation_facts
 from ntkproof.checker.arithmetic.scalars import root, upper
 from ntkproof.checker.given_weights.claims import LocalDeviation
-from ntkproof.checker.given_weights.evaluation import FORWARD, Evaluator, norm_squared
+from ntkproof.checker.given_weights.evaluation import Evaluator
 from ntkproof.checker.given_weights.given import evaluation, given, lambda_zero
+from ntkproof.checker.given_weights.norms import FORWARD, norm_squared
 from ntkproof.checker.limit.claims import EigenvalueBound, Enclosure
+from ntkproof.checker.limit.inputs_gram import inputs_gram
+from ntkproof.checker.limit.premises import inputs_norm_squared
 from ntkproof.checker.logic.arguments import positive
 from ntkproof.checker.logic.claim import Rejection
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting
+from ntkproof.checker.random_start.assumptions import DIFFERENTIAL_INCLUSION, SELECTION
 from ntkproof.checker.random_start.claims import Bound
-from ntkproof.checker.random_start.deviation import DIFFERENTIAL_INCLUSION, SELECTION
-from ntkproof.checker.random_start.initialization import quadratic_inverse
-from ntkproof.checker.random_start.tube import TubeDeviation, inputs_gram
-from ntkproof.checker.random_start.two_layer import inputs_norm_squared
+from ntkproof.checker.random_start.linearised import quadratic_inverse
+from ntkproof.checker.random_start.tube import TubeDeviation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,26 +14,18 @@ import numpy as np
 
 from ntkproof.checker.activations.facts import jerk
 from ntkproof.checker.arithmetic.scalars import root
-from ntkproof.checker.given_weights.evaluation import (
-    BACKWARD,
-    FORWARD,
-    Evaluation,
-    Evaluator,
-    Factors,
-    Norms,
-    Rounded,
-    fitting,
-    gram_array,
-    norm_squared,
-    row_norms,
-)
+from ntkproof.checker.given_weights.evaluation import BACKWARD, Evaluation, Evaluator, fitting
+from ntkproof.checker.given_weights.gram import gram_array, row_norms
 from ntkproof.checker.given_weights.local_deviation import Profile
+from ntkproof.checker.given_weights.norms import FORWARD, Rounded, norm_squared
 from ntkproof.checker.logic.claim import Rejection
+from ntkproof.checker.logic.load import load
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ntkproof.checker.arithmetic.protocols import Fixed
+    from ntkproof.checker.given_weights.paths import Factors, Norms
 
 UNIT = 36  # Gram matrices are rounded to multiples of 2^-UNIT before their norms are bounded
 
@@ -65,7 +57,7 @@ def profile(evaluator: Evaluator, evaluation: Evaluation, matrices: bool) -> Pro
     scales = tuple(root(evaluator.scale(k)) for k in range(1, depth + 2))
     largest = spikes(evaluator, evaluation)
     steps = tuple(scale * weight for scale, weight in zip(scales, weights, strict=True))  # ‖∂z^l/∂x^{l−1}‖
-    factors = evaluator.factors() if depth > 1 else None
+    factors = load("given_weights.paths").factors(evaluator) if depth > 1 else None
     links, rows, paths, bends = _between(evaluator, factors, rounded, scales, matrices)
     if bends is None:
         bends = _bends(evaluator.curvature, largest, factors, steps, links)

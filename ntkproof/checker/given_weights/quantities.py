@@ -11,10 +11,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from ntkproof.checker.given_weights.evaluation import FORWARD, Evaluator
+from ntkproof.checker.given_weights.evaluation import Evaluator
 from ntkproof.checker.given_weights.given import evaluation, given, residual_norm
+from ntkproof.checker.given_weights.norms import FORWARD
 from ntkproof.checker.given_weights.profile import jacobian_norm, spikes, weight_norms
-from ntkproof.checker.limit.claims import EigenvalueBound, eigenvalue_bound
+from ntkproof.checker.limit.claims import EigenvalueBound
+from ntkproof.checker.limit.premises import eigenvalue_bound
 from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, claim_field, list_of, read_number
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting
 

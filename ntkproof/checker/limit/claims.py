@@ -12,7 +12,6 @@ from ntkproof.checker.logic.claim import (
     LOWER,
     UPPER,
     Claim,
-    Rejection,
     claim_field,
     list_of,
     read_integer,
@@ -24,7 +23,6 @@ from ntkproof.checker.logic.numbers import decimal
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from ntkproof.checker.logic.rule import Proved
 
 POWERS = (1, *range(2, 33, 2))
 
@@ -76,12 +74,3 @@ class LambdaMin(Interval):
     kind: ClassVar[str] = "lambda_min"
     concludes: ClassVar[bool] = True
     null_rows: tuple[int, ...] = claim_field(list_of(read_integer, 0), default=())
-
-
-def eigenvalue_bound(premise: Proved, matrix: str, eigenvalue: str, side: str) -> Fraction:
-    """Return the value of a premise that bounds this eigenvalue of this matrix from this side, or raise `Rejection`."""
-    claim = premise.claim
-    needed = (matrix, eigenvalue, side)
-    if not isinstance(claim, EigenvalueBound) or (claim.matrix, claim.eigenvalue, claim.side) != needed:
-        raise Rejection("bad-premises", f"a premise must be a bound on lambda_{eigenvalue} of {matrix}, side {side}")
-    return claim.value

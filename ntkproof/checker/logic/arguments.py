@@ -6,9 +6,12 @@ Trusted.
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from ntkproof.checker.logic.claim import Rejection, show
-from ntkproof.checker.logic.rule import Inputs
+
+if TYPE_CHECKING:
+    from ntkproof.checker.logic.rule import Inputs
 
 
 def positive(step: Inputs, name: str) -> Fraction:

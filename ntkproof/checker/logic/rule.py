@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ntkproof.checker.arithmetic.protocols import Arithmetic, Matrix, Tick
-    from ntkproof.checker.logic.format import Array, Step
+    from ntkproof.checker.logic.arrays import Array
+    from ntkproof.checker.logic.format import Step
     from ntkproof.checker.problem.problem import Problem
 
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ntkproof.checker.logic.format import json_fields, json_floats, json_text
+from ntkproof.checker.logic.arrays import floats_in
 from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.logic.reading import Reader, record, text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -128,12 +129,11 @@ def float64_array(array: Any, name: str, dimensions: int) -> NDArray[np.float64]
     return values
 
 
-def parse_dataset(raw: Any, folder: Path | None) -> Dataset:
-    """Read ``problem.dataset`` of a certificate."""
-    data = json_fields(raw, "problem.dataset", ("label", "inputs"), ("targets",))
-    targets = data.get("targets")
-    return Dataset(
-        json_floats(data["inputs"], "problem.dataset.inputs", 2, folder),
-        None if targets is None else json_floats(targets, "problem.dataset.targets", 1, folder),
-        json_text(data["label"], "problem.dataset.label"),
-    )
+def dataset_in(folder: Path | None) -> Reader:
+    """Return the reader of ``problem.dataset``."""
+
+    def read(raw: Any, where: str) -> Dataset:
+        fields = {"label": text, "inputs": floats_in(folder, 2), "targets": floats_in(folder, 1)}
+        return Dataset(**record(raw, where, fields, optional=("targets",)))
+
+    return read

@@ -10,8 +10,8 @@ from fractions import Fraction
 from typing import Any
 
 from ntkproof.checker.activations.names import CONVERTERS, split_activation
-from ntkproof.checker.logic.format import Malformed, json_decimal, json_fields, json_integer, json_text
 from ntkproof.checker.logic.numbers import InputError, decimal, exact
+from ntkproof.checker.logic.reading import Malformed, decimal_text, integer, record, text
 
 MAX_DEPTH = 10
 
@@ -95,13 +95,11 @@ class Network:
         }
 
 
-def parse_network(raw: Any) -> Network:
+def read_network(raw: Any, where: str) -> Network:
     """Read ``problem.network`` of a certificate."""
-    where = "problem.network"
-    net = json_fields(raw, where, ("activation", "depth", "train", "bias", "weight_std", "input_scale"))
-    numbers = {key: json_decimal(net[key], f"{where}.{key}") for key in ("bias", "weight_std")}
-    names = {key: json_text(net[key], f"{where}.{key}") for key in ("activation", "train", "input_scale")}
-    network = Network(depth=json_integer(net["depth"], f"{where}.depth"), **names, **numbers)
-    if network.activation != net["activation"]:
+    words = dict.fromkeys(("activation", "train", "input_scale"), text)
+    numbers = dict.fromkeys(("bias", "weight_std"), decimal_text)
+    network = Network(**record(raw, where, {**words, **numbers, "depth": integer}))
+    if network.activation != raw["activation"]:
         raise Malformed(f"{where}.activation: the canonical form is {network.activation!r}")
     return network

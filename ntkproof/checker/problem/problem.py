@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ntkproof.checker.activations.names import expression_of
-from ntkproof.checker.logic.format import Malformed, json_fields, json_text
 from ntkproof.checker.logic.load import load
 from ntkproof.checker.logic.numbers import InputError
-from ntkproof.checker.problem.dataset import Dataset, parse_dataset
-from ntkproof.checker.problem.network import Network, parse_network
+from ntkproof.checker.logic.reading import Malformed, Reader, record, text
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network, read_network
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,21 +90,23 @@ class Problem:
             load("activations.existence").require_growth(self.network.activation, expression)
 
 
-def parse_problem(raw: Any, folder: Path | None) -> Problem:
-    """Read ``problem`` of a certificate; its parts are in the modules of their names.
+def problem_in(folder: Path | None) -> Reader:
+    """Return the reader of ``problem``, whose parts are read by the modules of their names."""
 
-    Raises:
-        Malformed: anything that is not exactly in the format, or that is no problem.
-    """
-    about = "sphere" if isinstance(raw, dict) and "sphere" in raw else "dataset"
-    top = json_fields(raw, "problem", (about, "network", "kernel"), ("training", "weights"))
-    try:
-        return Problem(
-            parse_dataset(top[about], folder) if about == "dataset" else load("problem.sphere").parse(top[about]),
-            parse_network(top["network"]),
-            json_text(top["kernel"], "problem.kernel"),
-            load("problem.training").parse(top["training"]) if "training" in top else None,
-            load("problem.weights").parse(top["weights"], folder) if "weights" in top else None,
-        )
-    except InputError as error:
-        raise Malformed(f"problem: {error}") from None
+    def part(name: str) -> Reader:
+        def read(raw: Any, where: str) -> Any:
+            return getattr(load(f"problem.{name}"), f"{name}_in")(folder)(raw, where)
+
+        return read
+
+    def read(raw: Any, where: str) -> Problem:
+        domain = "sphere" if isinstance(raw, dict) and "sphere" in raw else "dataset"
+        parts = {name: part(name) for name in (domain, "training", "weights")}
+        fields = {**parts, "network": read_network, "kernel": text}
+        try:
+            top = record(raw, where, fields, optional=("training", "weights"))
+            return Problem(top.pop(domain), **top)
+        except InputError as error:
+            raise Malformed(f"{where}: {error}") from None
+
+    return read

@@ -6,10 +6,13 @@ Trusted.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ntkproof.checker.logic.format import json_fields, json_integer
 from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.logic.reading import Reader, integer, record
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MAX_DIMENSION = 1000
 
@@ -43,8 +46,6 @@ class Sphere:
         return self.dimension
 
 
-def parse(raw: Any) -> Sphere:
-    """Read ``problem.sphere`` of a certificate."""
-    return Sphere(
-        json_integer(json_fields(raw, "problem.sphere", ("dimension",))["dimension"], "problem.sphere.dimension")
-    )
+def sphere_in(folder: Path | None) -> Reader:
+    """Return the reader of ``problem.sphere``."""
+    return lambda raw, where: Sphere(**record(raw, where, {"dimension": integer}))

@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ntkproof.checker.logic.format import Malformed, json_decimal, json_fields, json_text
 from ntkproof.checker.logic.numbers import InputError, decimal, exact
+from ntkproof.checker.logic.reading import Malformed, Reader, decimal_text, record, text
 
 if TYPE_CHECKING:
     from fractions import Fraction
+    from pathlib import Path
 
 MAX_WIDTH = 10**60
 
@@ -67,12 +68,13 @@ def positive_step(value: Fraction | int | float | str) -> Fraction:
     return step
 
 
-def parse(raw: Any) -> Training:
-    """Read ``problem.training`` of a certificate."""
-    where = "problem.training"
-    top = json_fields(raw, where, ("width", "init"), ("step_size",))
-    width = json_decimal(top["width"], f"{where}.width")
-    if not width.isdigit():
-        raise Malformed(f"{where}.width: expected a whole number as a string")
-    step = json_decimal(top["step_size"], f"{where}.step_size") if "step_size" in top else None
-    return Training(int(width), json_text(top["init"], f"{where}.init"), step)
+def training_in(folder: Path | None) -> Reader:
+    """Return the reader of ``problem.training``."""
+
+    def width(raw: Any, where: str) -> int:
+        if not decimal_text(raw, where).isdigit():
+            raise Malformed(f"{where}: expected a whole number as a string")
+        return int(raw)
+
+    fields = {"width": width, "init": text, "step_size": decimal_text}
+    return lambda raw, where: Training(**record(raw, where, fields, optional=("step_size",)))

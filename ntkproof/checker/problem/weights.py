@@ -9,10 +9,11 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ntkproof.checker.logic.format import Malformed, json_array, json_decimal, json_fields, json_list
+from ntkproof.checker.logic.arrays import floats_in
 from ntkproof.checker.logic.numbers import InputError, decimal, exact
+from ntkproof.checker.logic.reading import Reader, boolean, decimal_text, listed, record
 from ntkproof.checker.problem.dataset import float64_array
 from ntkproof.checker.problem.network import MAX_DEPTH
 from ntkproof.checker.problem.training import positive_step
@@ -106,23 +107,8 @@ class Weights:
         return digest.hexdigest()
 
 
-def parse(raw: Any, folder: Path | None) -> Weights:
-    """Read ``problem.weights`` of a certificate."""
-    where = "problem.weights"
-    top = json_fields(raw, where, ("layers", "biases", "mirrored"), ("step_size",))
-    if type(top["mirrored"]) is not bool:
-        raise Malformed(f"{where}.mirrored: expected true or false")
-    layers, biases = (
-        tuple(_stored(each, f"{where}.{name}[{k}]", axes, folder) for k, each in enumerate(arrays))
-        for name, axes in (("layers", 2), ("biases", 1))
-        for arrays in (json_list(top[name], f"{where}.{name}"),)
-    )
-    step = json_decimal(top["step_size"], f"{where}.step_size") if "step_size" in top else None
-    return Weights(layers, biases, top["mirrored"], step)
-
-
-def _stored(raw: Any, where: str, dimensions: int, folder: Path | None) -> NDArray[np.float64]:
-    array = json_array(raw, where, folder)
-    if not array.is_float or len(array.shape) != dimensions:
-        raise Malformed(f"{where}: expected a float64, float32 or float16 array of {dimensions} dimension(s)")
-    return array.floats()
+def weights_in(folder: Path | None) -> Reader:
+    """Return the reader of ``problem.weights``."""
+    layers, biases = (listed(floats_in(folder, axes, ("float64", "float32", "float16"))) for axes in (2, 1))
+    fields = {"layers": layers, "biases": biases, "mirrored": boolean, "step_size": decimal_text}
+    return lambda raw, where: Weights(**record(raw, where, fields, optional=("step_size",)))

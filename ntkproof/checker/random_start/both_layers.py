@@ -9,19 +9,19 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from ntkproof.checker.arithmetic.protocols import Scalars
 from ntkproof.checker.arithmetic.scalars import upper
-from ntkproof.checker.limit.claims import EigenvalueBound, eigenvalue_bound
+from ntkproof.checker.limit.claims import EigenvalueBound
+from ntkproof.checker.limit.premises import eigenvalue_bound, inputs_norm_squared, lambda_zero
 from ntkproof.checker.logic.arguments import in_open_unit, positive
 from ntkproof.checker.logic.claim import Rejection
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting
-from ntkproof.checker.random_start.claims import Bound, JacobianDeviation
+from ntkproof.checker.random_start.claims import Bound, JacobianDeviation, value
 from ntkproof.checker.random_start.initialization import chernoff_failure, spend
 from ntkproof.checker.random_start.residual import output_moments
-from ntkproof.checker.random_start.two_layer import both_training, inputs_norm_squared, lambda_zero, value
+from ntkproof.checker.random_start.two_layer import both_training
 
 if TYPE_CHECKING:
-    from ntkproof.checker.arithmetic.protocols import Numbers
+    from ntkproof.checker.arithmetic.protocols import Numbers, Scalars
 
 GAUSSIAN_WEIGHTS = "all weights are independent standard normal at initialisation"
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ntkproof.checker.logic.claim import UPPER, Claim, claim_field, read_number, word
+from ntkproof.checker.logic.claim import UPPER, Claim, Rejection, claim_field, read_number, word
 from ntkproof.checker.logic.numbers import decimal
 
 if TYPE_CHECKING:
     from fractions import Fraction
+
+    from ntkproof.checker.logic.rule import Proved
 
 QUANTITIES = {
     "residual": "upper",  # ‖r_0‖
@@ -58,3 +60,11 @@ class JacobianDeviation(Claim):
     offset: Fraction = claim_field(read_number, UPPER)
     slope: Fraction = claim_field(read_number, UPPER)
     lipschitz: str = claim_field(word(("no", "path", "yes")), ("no", "path", "yes"))
+
+
+def value(premise: Proved, quantity: str) -> Fraction:
+    """Return the value of a premise that bounds ``quantity``."""
+    claim = premise.claim
+    if not isinstance(claim, Bound) or claim.quantity != quantity:
+        raise Rejection("bad-premises", f"a premise must bound {quantity}")
+    return claim.value

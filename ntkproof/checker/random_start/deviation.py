@@ -5,17 +5,20 @@ Trusted.  ``‖J(θ) − J(θ_0)‖ ≤ ε(s)`` whenever ``‖θ − θ_0‖ ≤
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ntkproof.checker.arithmetic.protocols import Scalars
 from ntkproof.checker.arithmetic.scalars import upper
-from ntkproof.checker.limit.claims import EigenvalueBound, eigenvalue_bound
+from ntkproof.checker.limit.claims import EigenvalueBound
+from ntkproof.checker.limit.premises import eigenvalue_bound, inputs_norm_squared
 from ntkproof.checker.logic.arguments import in_open_unit, positive
 from ntkproof.checker.logic.claim import Rejection
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting
+from ntkproof.checker.random_start.assumptions import DIFFERENTIAL_INCLUSION, GAUSSIAN, SELECTION
 from ntkproof.checker.random_start.claims import Bound, JacobianDeviation
-from ntkproof.checker.random_start.initialization import GAUSSIAN
-from ntkproof.checker.random_start.two_layer import hidden_training, inputs_norm_squared
+from ntkproof.checker.random_start.two_layer import hidden_training
+
+if TYPE_CHECKING:
+    from ntkproof.checker.arithmetic.protocols import Scalars
 
 # The bounds, over any number context ----------------------------------------------------------------------------
 
@@ -77,9 +80,6 @@ def _jacobian_norm(setting: Setting, step: Inputs) -> Derived:
     )
     return Derived(Bound("jacobian_norm", norm))
 
-
-DIFFERENTIAL_INCLUSION = "gradient flow is any absolutely continuous solution of the differential inclusion"
-SELECTION = "where a preactivation is 0, gradient descent may take any number between the slopes of σ for σ'"
 
 smooth_deviation = Rule(_smooth_deviation, (EigenvalueBound,))
 flip_deviation = Rule(_flip_deviation, (EigenvalueBound,), numbers=("tau", "failure"))

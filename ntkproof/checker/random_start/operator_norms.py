@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ntkproof.checker.activations.expressions import jet, parse
 from ntkproof.checker.activations.facts import activation_facts, height_squared
 from ntkproof.checker.activations.names import expression_of
-from ntkproof.checker.arithmetic.protocols import Scalars
 from ntkproof.checker.arithmetic.scalars import lower, root, upper
 from ntkproof.checker.logic.arguments import in_open_unit, positive, total_failure
 from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, Rejection, claim_field, list_of, read_number
@@ -23,7 +22,7 @@ from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ntkproof.checker.arithmetic.protocols import Numbers
+    from ntkproof.checker.arithmetic.protocols import Numbers, Scalars
     from ntkproof.checker.problem.problem import Problem
     from ntkproof.checker.problem.training import Training
 

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from ntkproof.checker.activations.covariance import Covariance
 from ntkproof.checker.activations.dual import activation
-from ntkproof.checker.arithmetic.protocols import Scalars
 from ntkproof.checker.arithmetic.scalars import root, upper
 from ntkproof.checker.limit.claims import EigenvalueBound
+from ntkproof.checker.limit.premises import inputs_norm_squared
 from ntkproof.checker.logic.arguments import in_open_unit
 from ntkproof.checker.logic.claim import Rejection
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting
+from ntkproof.checker.random_start.assumptions import GAUSSIAN
 from ntkproof.checker.random_start.claims import Bound
-from ntkproof.checker.random_start.initialization import GAUSSIAN
-from ntkproof.checker.random_start.two_layer import hidden_training, inputs_norm_squared
+from ntkproof.checker.random_start.two_layer import hidden_training
 
 if TYPE_CHECKING:
-    from ntkproof.checker.arithmetic.protocols import Numbers
+    from ntkproof.checker.arithmetic.protocols import Numbers, Scalars
     from ntkproof.checker.problem.problem import Problem
 
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ntkproof.checker.arithmetic.protocols import Scalars
 from ntkproof.checker.arithmetic.scalars import upper
+from ntkproof.checker.limit.inputs_gram import inputs_gram
 from ntkproof.checker.logic.arguments import in_open_unit, positive
 from ntkproof.checker.logic.claim import UPPER, Claim, Rejection, claim_field, read_number
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting
-from ntkproof.checker.random_start.deviation import DIFFERENTIAL_INCLUSION
-from ntkproof.checker.random_start.initialization import GAUSSIAN
+from ntkproof.checker.random_start.assumptions import DIFFERENTIAL_INCLUSION, GAUSSIAN
 from ntkproof.checker.random_start.two_layer import TwoLayer, hidden_training
+
+if TYPE_CHECKING:
+    from ntkproof.checker.arithmetic.protocols import Scalars
 
 
 @dataclass(frozen=True)
@@ -59,14 +61,6 @@ def piecewise_linear(setting: Setting) -> TwoLayer:
     if network.curvature_squared is not None:
         raise Rejection("hypothesis", "tubes are for piecewise linear activations")
     return network
-
-
-def inputs_gram(setting: Setting) -> list[list[Fraction]]:
-    """Return ``K = XXᵀ`` exactly, its lower triangle."""
-    dataset = setting.problem.dataset
-    packed = setting.arithmetic.gram(dataset.inputs, dataset.exponent).lower()
-    unit = Fraction(4) ** dataset.exponent
-    return [[next(packed) * unit for _ in range(i + 1)] for i in range(dataset.n)]
 
 
 def _tube_deviation(setting: Setting, step: Inputs) -> Derived:

@@ -12,12 +12,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from ntkproof.checker.activations.facts import activation_facts, height_squared
-from ntkproof.checker.limit.claims import eigenvalue_bound
 from ntkproof.checker.logic.claim import Rejection
-from ntkproof.checker.logic.rule import Proved, Setting
-from ntkproof.checker.random_start.claims import Bound
 
 if TYPE_CHECKING:
+    from ntkproof.checker.logic.rule import Setting
     from ntkproof.checker.problem.training import Training
 
 
@@ -79,24 +77,3 @@ def _two_layer(setting: Setting, train: str) -> TwoLayer:
     if train == "both" and training.init != "gaussian":
         raise Rejection("outside-theorem", "with both layers trained a start is normal", "gaussian", training.init)
     return TwoLayer(training, *activation_facts(network.activation), height_squared(network.activation))
-
-
-def lambda_zero(premise: Proved) -> Fraction:
-    """Return the lower bound ``λ_0 > 0`` on ``λ_min(H∞)`` that a premise states."""
-    bound = eigenvalue_bound(premise, "kernel", "min", "lower")
-    if bound <= 0:
-        raise Rejection("hypothesis", "the limit kernel must be positive definite", "lambda_0 > 0", str(bound))
-    return bound
-
-
-def inputs_norm_squared(premise: Proved) -> Fraction:
-    """Return the upper bound on ``‖X‖²`` that a premise states."""
-    return eigenvalue_bound(premise, "inputs", "max", "upper")
-
-
-def value(premise: Proved, quantity: str) -> Fraction:
-    """Return the value of a premise that bounds ``quantity``."""
-    claim = premise.claim
-    if not isinstance(claim, Bound) or claim.quantity != quantity:
-        raise Rejection("bad-premises", f"a premise must bound {quantity}")
-    return claim.value

@@ -29,6 +29,7 @@ from ntkproof.checker.problem.dataset import Dataset
 from ntkproof.checker.problem.network import Network
 from ntkproof.checker.problem.problem import Problem
 from ntkproof.prover import factor
+from ntkproof.prover.matrices import as_floats
 
 NUMBERS = Balls()
 
@@ -515,11 +516,11 @@ def test_matrices_as_floats(largest: int) -> None:
     truth = np.array(triangle(300, packed), dtype=object)
     for kind in (slices.Symmetric, exact.Symmetric):
         for exponent in (-largest.bit_length(), -largest.bit_length() - 900):
-            found = kind.from_lower(300, packed).floats(exponent)
+            found = as_floats(kind.from_lower(300, packed), exponent)
             scaled = np.array([[float(Fraction(x) * Fraction(2) ** exponent) for x in row] for row in truth])
             assert (np.abs(found - scaled) <= 4 * U * np.abs(scaled) + 2.0**-1000).all()
     with pytest.raises(OverflowError):
-        slices.Symmetric.from_lower(300, packed).floats(1030)
+        as_floats(slices.Symmetric.from_lower(300, packed), 1030)
 
 
 @given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1))

@@ -12,7 +12,7 @@ from flint import fmpz_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ntkproof.checker.arithmetic import exact, slices
+from ntkproof.checker.arithmetic import exact, exact_products, slices
 
 BOTH = pytest.mark.parametrize("impl", [exact, slices], ids=["exact", "slices"])
 
@@ -30,7 +30,7 @@ def _real_blocks(_small_blocks: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def set_blocks(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     monkeypatch.setattr(slices, "_ROWS", rows)
-    monkeypatch.setattr(exact, "_SLOTS", rows)
+    monkeypatch.setattr(exact_products, "_SLOTS", rows)
 
 
 def pack(values: list[int], width: int) -> bytes:
@@ -494,7 +494,7 @@ def test_words_that_could_overflow_are_refused() -> None:
 @pytest.mark.parametrize("bits", [1, 31, 57])
 def test_unsupported_digit_widths_are_refused(bits: int) -> None:
     with pytest.raises(OverflowError, match="digits"):
-        slices._unpack(bytes(16), 8, bits)
+        slices.unpack(bytes(16), 8, bits)
 
 
 def test_the_slot_is_wide_enough_at_its_bound() -> None:
@@ -506,9 +506,9 @@ def test_the_slot_is_wide_enough_at_its_bound() -> None:
         (255, 1, 1),
         (256, 1, 1),
     ):
-        total, half = length * left * right, 1 << (8 * exact.slot_bytes(length, left, right) - 1)
+        total, half = length * left * right, 1 << (8 * exact_products.slot_bytes(length, left, right) - 1)
         assert total < half
         packed = sum((total if s % 2 else -total) * (2 * half) ** s for s in range(4))
         offset = sum(half * (2 * half) ** s for s in range(4))
-        unpacked = exact._unpack(packed + offset, exact.slot_bytes(length, left, right), 4, 4)
+        unpacked = exact_products._unpack(packed + offset, exact_products.slot_bytes(length, left, right), 4, 4)
         assert unpacked == [-total, total, -total, total]

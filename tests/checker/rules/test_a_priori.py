@@ -33,6 +33,7 @@ from ntkproof.checker.table import RULES
 from ntkproof.prover.a_priori import _power, bounds
 from ntkproof.prover.certify import certify
 from ntkproof.prover.draft import Draft
+from ntkproof.prover.matrices import as_floats
 from tests import oracle
 
 ENGINES = ("reference", "fast")
@@ -222,7 +223,7 @@ def test_power_enclosure(k: int) -> None:
     nothing = EigenvalueBound("kernel", "min", "lower", Fraction(0))
     found = RULES["power_enclosure"].derive(where, RULES["power_enclosure"].inputs(step, (), nothing))
     assert (found.claim.matrix, found.claim.radius) == (f"power-{k}", 5)
-    assert np.allclose(found.matrix.floats(-60), _power(where.problem, k), rtol=1e-12, atol=1e-15)
+    assert np.allclose(as_floats(found.matrix, -60), _power(where.problem, k), rtol=1e-12, atol=1e-15)
 
 
 def test_scaling_the_rows_scales_the_bounds() -> None:

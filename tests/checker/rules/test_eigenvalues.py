@@ -23,8 +23,9 @@ from ntkproof.checker import Verdict, check
 from ntkproof.checker.arithmetic import arithmetic
 from ntkproof.checker.limit.claims import EigenvalueBound
 from ntkproof.checker.limit.entries import enclose_kernel
+from ntkproof.checker.logic.arrays import Array
 from ntkproof.checker.logic.claim import Rejection, parse_claim
-from ntkproof.checker.logic.format import Array, Certificate, Step
+from ntkproof.checker.logic.format import Certificate, Step
 from ntkproof.checker.logic.numbers import decimal
 from ntkproof.checker.logic.rule import Proved, Setting
 from ntkproof.checker.problem.dataset import Dataset

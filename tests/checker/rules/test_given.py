@@ -18,10 +18,11 @@ from two_layer import CURVATURE_SQUARED, ENGINES, MP, derive, mp, problem, rejec
 from ntkproof.certificate import integer_array
 from ntkproof.checker.arithmetic import arithmetic
 from ntkproof.checker.given_weights.claims import LocalDeviation, NearbyPoint
-from ntkproof.checker.given_weights.given import evaluation, nearby
+from ntkproof.checker.given_weights.given import evaluation
+from ntkproof.checker.given_weights.nearby import nearby
 from ntkproof.checker.limit.claims import EigenvalueBound, Enclosure
+from ntkproof.checker.logic.arrays import Array
 from ntkproof.checker.logic.claim import Rejection, parse_claim
-from ntkproof.checker.logic.format import Array
 from ntkproof.checker.logic.numbers import InputError
 from ntkproof.checker.logic.rule import Proved, Setting
 from ntkproof.checker.problem.dataset import Dataset

@@ -15,7 +15,8 @@ from ntkproof.certificate import float_array, integer_array
 from ntkproof.checker import Verdict, check
 from ntkproof.checker.arithmetic import arithmetic
 from ntkproof.checker.limit.entries import enclose_kernel
-from ntkproof.checker.logic.format import Array, Certificate, Step
+from ntkproof.checker.logic.arrays import Array
+from ntkproof.checker.logic.format import Certificate, Step
 from ntkproof.checker.problem.dataset import Dataset
 from ntkproof.checker.problem.network import Network
 from ntkproof.checker.problem.problem import Problem

@@ -31,7 +31,7 @@ from two_layer import (
 from ntkproof.checker import check
 from ntkproof.checker.arithmetic.scalars import upper
 from ntkproof.checker.convergence.claims import Convergence
-from ntkproof.checker.convergence.tube import residual_integral, tube_radius
+from ntkproof.checker.convergence.formulas import residual_integral, tube_radius
 from ntkproof.checker.logic.format import Certificate
 from ntkproof.checker.logic.rule import Proved
 from ntkproof.checker.problem.network import Network

@@ -1,0 +1,77 @@
+"""The Jacobians between the layers of a deep network, sample by sample.  Proofs: ``docs/proofs/local-deviation.md``.
+
+Trusted.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import isqrt
+
+import numpy as np
+
+from ntkproof.checker.given_weights.evaluation import Back, Evaluator, Pass
+from ntkproof.checker.given_weights.norms import FORWARD, Rounded, peak
+
+Norms = tuple[tuple[Fraction, ...], ...]
+
+
+class Factors:
+    """``D_l = diag σ'(z^l)`` of each sample and ``S_l W^l``; ``∂x^l/∂z^j = D_l S_l W^l D_{l−1} … D_j``.
+
+    ``steepest[l]``: at least every ``|σ'(z^l)|``, layers counted from 0.
+    """
+
+    def __init__(self, passed: Pass) -> None:
+        self.passed = passed
+        pairs = zip(passed.slopes, passed.slope_errors, strict=True)
+        self.steepest = tuple(Fraction(peak(slopes) + error, 2**FORWARD) for slopes, error in pairs)
+
+    def norms(self) -> tuple[Norms, Norms, Norms, Norms]:
+        """Return, for layers j < l, the largest over the samples of three norms, and a fourth for j ≤ l.
+
+        Of ``∂z^l/∂z^j``, of its longest row, of ``∂x^l/∂z^j``; and ``Σ_{m≥l} ‖D_m ∂z^m/∂z^l‖ ‖D_m ∂z^m/∂z^j‖`` with
+        ``D_m = diag |ĥ^m|^{1/2}``.
+        """
+        of, slopes, errors = self.passed.of, self.passed.slopes, self.passed.slope_errors
+        depth, n = of.network.depth, of.dataset.n
+        backward = list(self.passed.backward())[:0:-1]
+        links, rows, paths = ([[Fraction(0)] * layer for layer in range(depth)] for _ in range(3))
+        bends = [[Fraction(0)] * (layer + 1) for layer in range(depth)]
+        for sample in range(n):
+            found: list[Rounded] = []  # ∂x^{layer−1}/∂z^j, j < layer − 1
+            weighted: list[list[Fraction]] = []  # ‖D_m ∂z^m/∂z^j‖, j ≤ m
+            for layer in range(depth):
+                weights, linked = Rounded(self.passed.layers[layer], 1), []
+                if layer:
+                    linked = [weights.after(of.numbers, path) for path in found]
+                    linked.append(weights.scaled(of.numbers, slopes[layer - 1][sample][None], errors[layer - 1]))
+                found = [link.scaled(of.numbers, slopes[layer][sample][:, None], errors[layer]) for link in linked]
+                roots = _roots(backward[layer], sample)
+                column = of.numbers.integers(np.array(roots, np.int64))[:, None]
+                weighted.append([link.scaled(of.numbers, column, 0).norm(of.numbers) for link in linked])
+                weighted[layer].append(Fraction(max(roots), 2**FORWARD))
+                for j in range(layer):
+                    links[layer][j] = max(links[layer][j], linked[j].norm(of.numbers))
+                    rows[layer][j] = max(rows[layer][j], linked[j].longest_row(of.numbers))
+                    paths[layer][j] = max(paths[layer][j], found[j].norm(of.numbers))
+            for layer in range(depth):
+                for j in range(layer + 1):
+                    bend = sum((row[layer] * row[j] for row in weighted[layer:]), Fraction(0))
+                    bends[layer][j] = max(bends[layer][j], bend)
+            of.tick(sample + 1, n)
+        found_norms = (tuple(map(tuple, lists)) for lists in (links, rows, paths, bends))
+        return next(found_norms), next(found_norms), next(found_norms), next(found_norms)
+
+
+def _roots(back: Back, sample: int) -> list[int]:
+    """Return at least ``|ĥ_r|^{1/2}`` for one sample, in units of ``2^-FORWARD``."""
+    row = back.before[sample if len(back.before) > 1 else 0]
+    shift = 2 * FORWARD - back.unit
+    return [isqrt((abs(int(h)) + back.before_error) << shift) + 1 for h in row]
+
+
+def factors(evaluator: Evaluator) -> Factors:
+    """Return what the Jacobians between the layers of a deep network are made of."""
+    inputs = evaluator.numbers.quantise(evaluator.dataset.inputs, Fraction(1), FORWARD)
+    return Factors(Pass(evaluator, evaluator.weights, inputs))
