@@ -1,6 +1,6 @@
 """The bounds that several theorems of convergence share, over any number context.
 
-Trusted.  ``σ_0 ≤ σ_min(J(θ_0))``, ``ρ_0 ≥ ‖r_0‖``, ``ε(s) = a + b s`` bounds the change of J at the distance s.  Proofs:
+Trusted.  ``σ_0 ≤ σ_min(J(θ_0))``, ``ρ_0 ≥ ‖r_0‖``, ``ε(s) = a + b s`` bounds the change of J at the distance s.
 ``docs/proofs/convergence.md``, ``docs/proofs/relu-descent.md``, ``docs/proofs/tube.md``.
 """
 

@@ -1,6 +1,6 @@
-"""Given weights and a piecewise linear activation: gradient flow never leaves the tube.  Proofs: ``docs/proofs/given-kinks.md``.
+"""Given weights and a piecewise linear activation: gradient flow never leaves the tube.
 
-Trusted.
+Trusted.  Proofs: ``docs/proofs/given-kinks.md``.
 """
 
 from __future__ import annotations

@@ -294,6 +294,7 @@ def _square(error: int, count: int, p: int) -> Fraction:
 
 
 def int64(values: Ints) -> NDArray[np.int64]:
+    """Return integers as int64; OverflowError from 2^62 on."""
     if peak(values) >= 2**62:
         raise OverflowError("a preactivation is too large")
     return values.astype(np.int64)

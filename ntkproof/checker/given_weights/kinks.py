@@ -57,6 +57,7 @@ def kinked(setting: Setting) -> tuple[Evaluator, Fraction, Fraction]:
 
 
 def largest_output_weight(setting: Setting) -> Fraction:
+    """Return ``A = max_r |a_r|``."""
     return Fraction(float(np.abs(given(setting).layers[1]).max()))
 
 

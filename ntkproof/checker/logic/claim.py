@@ -36,12 +36,14 @@ Read = Callable[[str, Any], Any]
 
 
 def read_integer(where: str, value: Any) -> int:
+    """Read an integer."""
     if type(value) is not int:
         raise Rejection("bad-claim", f"{where}: expected an integer")
     return value
 
 
 def read_number(where: str, value: Any) -> Fraction:
+    """Read a decimal number, exactly."""
     try:
         return parse_decimal(value)
     except InputError:
@@ -49,6 +51,8 @@ def read_number(where: str, value: Any) -> Fraction:
 
 
 def list_of(read: Read, least: int = 1) -> Read:
+    """Return the reader of a list of at least so many entries, as a tuple."""
+
     def read_list(where: str, value: Any) -> tuple[Any, ...]:
         if not isinstance(value, list) or len(value) < least:
             raise Rejection("bad-claim", f"{where}: expected a list of at least {least} entries")
@@ -58,6 +62,8 @@ def list_of(read: Read, least: int = 1) -> Read:
 
 
 def word(allowed: tuple[str, ...]) -> Read:
+    """Return the reader of one of some words."""
+
     def read_word(where: str, value: Any) -> str:
         if not isinstance(value, str) or value not in allowed:
             raise Rejection("bad-claim", f"{where}: expected one of {', '.join(allowed)}")

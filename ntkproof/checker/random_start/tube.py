@@ -57,6 +57,7 @@ def counted(numbers: Scalars, share: Any, log_events: Any, neurons: Any) -> Any:
 
 
 def piecewise_linear(setting: Setting) -> TwoLayer:
+    """Return the network; reject it unless its activation is piecewise linear."""
     network = hidden_training(setting)
     if network.curvature_squared is not None:
         raise Rejection("hypothesis", "tubes are for piecewise linear activations")
