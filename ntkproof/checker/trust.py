@@ -49,7 +49,7 @@ def _source(module: str) -> str | None:
 
 @cache
 def _imported(module: str) -> tuple[str, ...]:
-    """Return the modules of the checker that one imports when it runs, not those for type checkers; and its packages."""
+    """Return the modules of the checker that one imports when it runs (not for type checkers), and its packages."""
     named = {".".join(module.split(".")[:k]) for k in range(2, module.count(".") + 1)}
     for node in _run(ast.parse(_source(module) or "")):
         if isinstance(node, ast.Import):
