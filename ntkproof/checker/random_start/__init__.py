@@ -2,8 +2,8 @@
 
 From claims of `limit` about H∞ and the inputs, for networks of a stated finite width:
 
-- spectrum: ``matrix_chernoff`` and ``truncated_chernoff`` (H_0 ⪰ s H∞), ``loewner_spectrum``; ``hoeffding`` and ``weyl``
-  of the literature;
+- spectrum: ``matrix_chernoff`` and ``truncated_chernoff`` (H_0 ⪰ s H∞), ``loewner_spectrum``; ``hoeffding`` and
+  ``weyl`` of the literature;
 - residual: ``initial_residual``, ``gaussian_residual``, ``markov_residual``; ``inverse_form`` and ``linearised_path``
   for the distance to the solution of the linearised problem;
 - how far the Jacobian moves: ``smooth_deviation``, ``flip_deviation``, ``both_deviation``, ``tube_deviation``;
