@@ -6,8 +6,11 @@ import os
 
 import pytest
 from hypothesis import settings
+from threadpoolctl import threadpool_limits
 
 pytest_plugins = ["pytester"]
+
+threadpool_limits(limits=1, user_api="blas")  # the workers share the cores; threads of BLAS would wait for each other
 
 settings.register_profile("quick", max_examples=30, deadline=None)
 settings.register_profile("ci", max_examples=300, deadline=None)

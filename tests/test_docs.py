@@ -27,22 +27,34 @@ def blocks(page: Path, *languages: str) -> list[tuple[str, str]]:
     return [(name, text) for name, text in BLOCK.findall(page.read_text("utf-8")) if name in languages]
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "console")], ids=lambda page: page.name)
-def test_the_commands_print_what_the_page_shows(page: Path, tmp_path: Path) -> None:
+def sections(page: Path) -> dict[str, list[tuple[str, str]]]:
+    """Return the commands in each section of a page, with what they print; a section stands alone."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for part in re.split(r"^## ", page.read_text("utf-8"), flags=re.MULTILINE):
+        text = "".join(block for kind, block in BLOCK.findall(part) if kind == "console")
+        if commands := COMMAND.findall(text):
+            found[f"{page.name}: {part.splitlines()[0]}"] = commands
+    return found
+
+
+COMMANDS = {name: commands for page in PAGES for name, commands in sections(page).items()}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_commands_print_what_the_page_shows(name: str, tmp_path: Path) -> None:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     checker = doctest.OutputChecker()
-    for _, block in blocks(page, "console"):
-        for command, expected in COMMAND.findall(block):
-            done = subprocess.run(
-                ["bash", "-c", command],
-                cwd=tmp_path,
-                env={**os.environ, "PATH": path, "PYTHONUTF8": "1"},
-                capture_output=True,
-                encoding="utf-8",
-                timeout=120,
-            )
-            assert (done.returncode, done.stderr) == (0, ""), command
-            assert checker.check_output(expected, done.stdout, doctest.ELLIPSIS), f"{command}\n{done.stdout}"
+    for command, expected in COMMANDS[name]:
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=tmp_path,
+            env={**os.environ, "PATH": path, "PYTHONUTF8": "1"},
+            capture_output=True,
+            encoding="utf-8",
+            timeout=120,
+        )
+        assert (done.returncode, done.stderr) == (0, ""), command
+        assert checker.check_output(expected, done.stdout, doctest.ELLIPSIS), f"{command}\n{done.stdout}"
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
