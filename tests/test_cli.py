@@ -17,7 +17,7 @@ from command import Result, Run, runner
 
 import ntkproof
 from ntkproof.checker.check import read
-from ntkproof.commands import cli
+from ntkproof.commands import main as cli
 from ntkproof.data import datasets
 
 POINTS = "a,b\n1,2\n3,4\n5,7\n"
@@ -363,7 +363,7 @@ def test_an_existing_certificate_survives_a_bad_run(run: Run) -> None:
 
 # As a process ---------------------------------------------------------------------------------------------------
 
-COMMAND = [sys.executable, "-c", "from ntkproof.commands.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from ntkproof.commands.main import main; main()"]
 
 
 def test_as_a_process(tmp_path: Path) -> None:
@@ -384,7 +384,7 @@ def test_an_interruption_leaves_nothing(tmp_path: Path) -> None:
     rows = np.random.default_rng(0).standard_normal((600, 4))
     np.save(tmp_path / "long.npy", rows)
     script = (
-        "import sys, ntkproof.commands.cli; print('ready', file=sys.stdout, flush=True); ntkproof.commands.cli.main()"
+        "import sys, ntkproof.commands.main; print('ready', file=sys.stdout, flush=True); ntkproof.commands.main.main()"
     )
     job = subprocess.Popen(
         [sys.executable, "-c", script, "certify", "long.npy", "--engine", "reference", "--depth", "3"],
