@@ -30,7 +30,7 @@ engine_option = click.option(
 # Texts ----------------------------------------------------------------------------------------------------------
 
 
-class Width(click.ParamType):
+class Width(click.ParamType[Any]):
     """A positive integer, or ``auto`` for None."""
 
     name = "integer or auto"
@@ -44,7 +44,7 @@ class Width(click.ParamType):
         return int(value)
 
 
-class Pair(click.ParamType):
+class Pair(click.ParamType[Any]):
     """``NAME=VALUE``."""
 
     name = "name=value"

@@ -8,16 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ntkproof.checker.logic.claim import (
-    LOWER,
-    UPPER,
-    Claim,
-    claim_field,
-    list_of,
-    read_integer,
-    read_number,
-    word,
-)
+from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, claim_field, list_of, read_integer, read_number, word
 from ntkproof.checker.logic.numbers import decimal
 
 if TYPE_CHECKING:

@@ -8,9 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ntkproof.checker.limit.claims import EigenvalueBound
-from ntkproof.checker.logic.claim import (
-    Rejection,
-)
+from ntkproof.checker.logic.claim import Rejection
 
 if TYPE_CHECKING:
     from fractions import Fraction
