@@ -1,6 +1,7 @@
 """What is trusted, measured: ``python docs/trusted.py`` prints the tables; ``--write`` puts them into ``trusted.md``.
 
-One table has the files of the checker, room by room, with their lines of code (no blank lines, comments or docstrings);
+One table has the files of the checker, room by room, with their lines of code (no blank lines, comments or docstrings),
+without ``protocols``, which never run, and ``trust``, which counts and decides nothing;
 the other, for every shipped certificate, how many lines its verdict rests on in each arithmetic.
 """
 
@@ -14,6 +15,7 @@ from ntkproof.checker import check
 from ntkproof.checker.arithmetic import ENGINES
 from ntkproof.checker.check import Verdict, read
 from ntkproof.checker.logic.format import SUFFIX
+from ntkproof.checker.problem.dataset import Dataset
 from ntkproof.checker.trust import code_lines
 
 DOCS = Path(__file__).resolve().parent
@@ -21,7 +23,7 @@ PACKAGE = DOCS.parent / "ntkproof"
 CHECKER = PACKAGE / "checker"
 SHIPPED = DOCS.parent / "certificates"
 PAGE = DOCS / "trusted.md"
-LARGE = 40_000_000  # rows² · inputs, or weights · rows, beyond which ``reference`` takes minutes
+ROWS, PRODUCTS = 50, 200_000  # rows, and weights times rows, beyond which ``reference`` takes long
 
 
 def lines(path: Path) -> int:
@@ -33,7 +35,7 @@ def rooms() -> str:
     """Return the table of the files of the checker."""
     found: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for path in sorted(CHECKER.rglob("*.py")):
-        if count := lines(path):
+        if (count := lines(path)) and path.stem not in ("protocols", "trust"):
             room = path.parent.relative_to(CHECKER).as_posix()
             found["checker" if room == "." else room].append((path.stem, count))
     rows = [
@@ -54,9 +56,10 @@ def shipped() -> list[Path]:
 def is_large(path: Path) -> bool:
     """Whether ``reference`` takes long: then the lines of ``fast`` are shown only."""
     problem = read(path).problem
-    if problem.weights is not None:
-        return bool(sum(w.size for w in problem.weights.layers) * problem.dataset.n > LARGE // 100)
-    return hasattr(problem.domain, "n") and bool(problem.dataset.n**2 * (1 + problem.network.depth) > LARGE // 500)
+    if not isinstance(problem.domain, Dataset):
+        return False
+    size = 0 if problem.weights is None else sum(layer.size for layer in problem.weights.layers)
+    return problem.dataset.n > ROWS or size * problem.dataset.n > PRODUCTS
 
 
 def rests_on(path: Path) -> str:
