@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from ntkproof.commands import cli
+from ntkproof.commands import main as cli
 
 
 class Result(NamedTuple):

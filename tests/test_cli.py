@@ -17,7 +17,7 @@ from command import Result, Run, runner
 
 import ntkproof
 from ntkproof.checker.check import read
-from ntkproof.commands import cli
+from ntkproof.commands.options import ENGINES
 from ntkproof.data import datasets
 
 POINTS = "a,b\n1,2\n3,4\n5,7\n"
@@ -46,7 +46,11 @@ def refused(result: Result, message: str, *leave: str) -> None:
 def test_certify_then_check(run: Run) -> None:
     made = run("certify", "points.csv", "-o", "p.cert.json")
     assert (made.code, made.err) == (0, "")
-    assert re.fullmatch(r"p\.cert\.json: λ_min in \[0\.1361\d+, 0\.1361\d+\]  \(3 x 2, \d+\.\d\d s\)\n", made.out)
+    head = made.out.splitlines()
+    assert head[0].startswith("data: 3 x 2, sha256 ")
+    assert head[1] == "network: ntk, relu, depth 1, train all, σ_w 1, β 0, input scale 1"
+    assert re.fullmatch(r"λ_0: λ_min\(H∞\) ≥ 0\.1361\d+", head[2])
+    assert re.fullmatch(r"p\.cert\.json: λ_min in \[0\.1361\d+, 0\.1361\d+\]  \(3 x 2, \d+\.\d\d s\)", head[3])
     checked = run("check", "p.cert.json")
     assert (checked.code, checked.err) == (0, "")
     lines = checked.out.splitlines()
@@ -71,7 +75,7 @@ def test_every_option_of_the_network_reaches_the_certificate(run: Run) -> None:
 @pytest.mark.parametrize("engine", ["fast", "reference"])
 def test_either_engine_proves_what_both_accept(run: Run, engine: str, train: str) -> None:
     assert run("certify", "points.csv", "--train", train, "--engine", engine, "-o", "p.cert.json").code == 0
-    for other in cli.ENGINES:
+    for other in ENGINES:
         assert f"arithmetic ({other})" in run("check", "--engine", other, "p.cert.json").out
 
 
@@ -135,7 +139,7 @@ def test_bounds_in_a_ball(run: Run, statement: str, said: str) -> None:
     verdict = run("check", "p.cert.json")
     assert (verdict.code, verdict.err) == (0, "")
     assert said in verdict.out
-    assert "  training: width 100, init gaussian\n" in verdict.out
+    assert "  start: width 100, init gaussian\n" in verdict.out
 
 
 def test_other_losses(run: Run) -> None:
@@ -197,7 +201,10 @@ def test_of_several_files_the_worst_counts(names: list[str], code: int, run: Run
 def test_json_of_every_verdict(run: Run, verdicts: dict[str, str]) -> None:
     reports: dict[str, Any] = {name: json.loads(run("check", "--json", file).out) for name, file in verdicts.items()}
     for name in ("valid", "holey"):
-        assert set(reports[name]) == {"file", "verdict", "conclusion", "assumptions", "problem"}
+        assert set(reports[name]) == {
+            *("file", "verdict", "conclusion", "assumptions", "problem"),
+            *("rules", "trusted", "trusted_lines"),
+        }
         assert set(reports[name]["conclusion"]) == {"kind", "lower", "upper"}
         assert reports[name]["assumptions"][-1].startswith("arithmetic (fast)")
     assert len(reports["valid"]["assumptions"]) == 1
@@ -307,11 +314,14 @@ def test_bad_preparations(run: Run) -> None:
         (["points.csv", "--gap", "0"], "the gap must be from 1e-12 to 0.5, not 0.0"),
         (["points.csv", "--gap", "nan"], "the gap must be from 1e-12 to 0.5, not nan"),
         (["points.csv", "--engine", "slow"], "'slow' is not one of 'fast', 'reference'"),
-        (["points.csv", "--statement", "x"], "'x' is not one of 'lambda-min', 'operator-norm'"),
-        (["points.csv", "--statement", "gradient-bound", "--width", "9"], "needs a width and a radius"),
-        (["points.csv", "--statement", "gradient-bound", "--radius", "1"], "needs a width and a radius"),
+        (["points.csv", "--statement", "x"], "'x' is not one of 'lambda-min', 'spectrum'"),
+        (["points.csv", "--statement", "gradient-bound", "--width", "9"], "needs width and radius"),
+        (["points.csv", "--statement", "gradient-bound", "--radius", "1"], "needs width and radius"),
         (["points.csv", "--statement", "hessian-bound", "--width", "9", "--radius", "1"], "needs targets"),
-        (["points.csv", "--statement", "convergence", "--loss", "hinge"], "'hinge' is not one of 'squared', 'quartic'"),
+        (
+            ["points.csv", "--statement", "convergence", "--loss", "hinge"],
+            "unknown loss 'hinge'; there are squared, quartic, custom",
+        ),
         (
             ["points.csv", "--target", "b", "--statement", "convergence", "--loss", "custom"],
             "a custom loss needs the constants exponent, alpha, gap",
@@ -351,7 +361,7 @@ def test_running_out_of_memory_is_one_line(run: Run, monkeypatch: pytest.MonkeyP
     def hungry(*arguments: Any, **options: Any) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(cli, "certify", hungry)
+    monkeypatch.setattr("ntkproof.commands.prove.certify", hungry)
     refused(run("certify", "points.csv"), "out of memory")
 
 
@@ -363,7 +373,7 @@ def test_an_existing_certificate_survives_a_bad_run(run: Run) -> None:
 
 # As a process ---------------------------------------------------------------------------------------------------
 
-COMMAND = [sys.executable, "-c", "from ntkproof.commands.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from ntkproof.commands.main import main; main()"]
 
 
 def test_as_a_process(tmp_path: Path) -> None:
@@ -384,7 +394,7 @@ def test_an_interruption_leaves_nothing(tmp_path: Path) -> None:
     rows = np.random.default_rng(0).standard_normal((600, 4))
     np.save(tmp_path / "long.npy", rows)
     script = (
-        "import sys, ntkproof.commands.cli; print('ready', file=sys.stdout, flush=True); ntkproof.commands.cli.main()"
+        "import sys, ntkproof.commands.main; print('ready', file=sys.stdout, flush=True); ntkproof.commands.main.main()"
     )
     job = subprocess.Popen(
         [sys.executable, "-c", script, "certify", "long.npy", "--engine", "reference", "--depth", "3"],

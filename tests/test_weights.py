@@ -416,7 +416,7 @@ def test_a_pytorch_state_dict(tmp_path: Path) -> None:
 
 
 def test_the_command_shows_what_a_file_holds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from ntkproof.commands.cli import cli
+    from ntkproof.commands.main import cli
 
     path = tmp_path / "w.npz"
     weights = Weights((np.array([[3.0, 0.0], [0.0, 4.0]]), np.array([[0.1, 0.2]])))

@@ -13,17 +13,26 @@ import numpy as np
 
 from ntkproof.checker.logic.numbers import InputError
 from ntkproof.checker.problem.dataset import Dataset
-from ntkproof.commands.cli import data_options, json_option, network_options, progress, read_data, read_network
+from ntkproof.commands.options import (
+    GroupedCommand,
+    data_options,
+    json_option,
+    network_options,
+    progress,
+    read_data,
+    read_network,
+    targets_option,
+)
 from ntkproof.data.datasets import load
 from ntkproof.predict import Enclosed, Floats, Instant, Limit, Posterior, predict
 
 _SHOWN = 8
 
 
-@click.command("predict")
+@click.command("predict", cls=GroupedCommand)
 @data_options
 @network_options
-@click.option("--standardize-targets", is_flag=True, help="Targets to mean 0 and standard deviation 1.")
+@targets_option
 @click.option("--time", "times", multiple=True, metavar="T", help="A training time, a decimal or inf; repeat it.")
 @click.option("--test-rows", type=int, default=0, metavar="K", help="The last K rows are test inputs.")
 @click.option("--test", "test_file", type=Path, help="A file of test inputs alone, used as they are.")

@@ -13,7 +13,16 @@ from ntkproof.certificate import write_files
 from ntkproof.checker import check
 from ntkproof.checker.logic.numbers import InputError
 from ntkproof.checker.problem.training import INITS
-from ntkproof.commands.cli import data_options, json_option, network_options, progress, read_data, read_network
+from ntkproof.commands.options import (
+    GroupedCommand,
+    data_options,
+    json_option,
+    network_options,
+    progress,
+    read_data,
+    read_network,
+    targets_option,
+)
 from ntkproof.show.plots import write_figures
 from ntkproof.simulate import certificates
 from ntkproof.simulate.networks import PARAMETRISATIONS
@@ -27,9 +36,9 @@ _OF_THE_PROBLEM = (
 )
 
 
-@click.command("simulate")
+@click.command("simulate", cls=GroupedCommand)
 @data_options
-@click.option("--standardize-targets", is_flag=True, help="Targets to mean 0 and standard deviation 1.")
+@targets_option
 @network_options
 @click.option("--certificate", type=Path, metavar="FILE", help="Test what this certificate claims; without DATA.")
 @click.option("--width", default="256,1024,4096", show_default=True, help="Widths of the hidden layers, with commas.")

@@ -10,14 +10,23 @@ import click
 
 from ntkproof.checker.logic.numbers import InputError
 from ntkproof.checker.problem.training import INITS
-from ntkproof.commands.cli import data_options, json_option, network_options, progress, read_data, read_network
+from ntkproof.commands.options import (
+    GroupedCommand,
+    data_options,
+    json_option,
+    network_options,
+    progress,
+    read_data,
+    read_network,
+    targets_option,
+)
 from ntkproof.simulate.runs import Experiment
 from ntkproof.simulate.saved import train
 
 
-@click.command("train")
+@click.command("train", cls=GroupedCommand)
 @data_options
-@click.option("--standardize-targets", is_flag=True, help="Targets to mean 0 and standard deviation 1.")
+@targets_option
 @network_options
 @click.option("--width", type=int, required=True, help="Of the hidden layers.")
 @click.option("--init", help=f"{', '.join(INITS)} [default: antisymmetric; gaussian for deep networks].")

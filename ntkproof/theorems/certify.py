@@ -64,16 +64,8 @@ def certify_convergence(
     failure = exact(failure_probability)
     if not 0 < failure < 1:
         raise InputError(f"the failure probability must be between 0 and 1, not {failure_probability}")
-    if loss != "squared" and theorem is not None:
-        raise InputError(f"the theorem {theorem} is about the squared loss; leave the theorem out")
-    if theorem is None:
-        theorem = "relu" if network.activation.startswith(("relu", "leaky_relu", "abs")) else "smooth"
-    if theorem not in THEOREMS:
-        raise InputError(f"unknown theorem {theorem!r}; there are {', '.join(THEOREMS)}")
-    supplied = {name: exact(value) for name, value in (constants or {}).items()}
-    module: Any = THEOREMS[theorem]
-    if loss != "squared":
-        module, supplied = other_loss(loss, supplied), {}
+    module = theorem_for(theorem, network.activation, loss, constants)
+    supplied = {} if loss != "squared" else constants
     train = getattr(module, "TRAIN", "hidden")
     if network.train not in (train, "all"):
         raise InputError(f"the theorem {module.name} is about train={train}, not train={network.train}")
@@ -93,6 +85,28 @@ def certify_convergence(
             f"the theorem {module.name} fails at width {chosen.width}: {error} (needed {error.needed})"
         ) from None
     return draft.certificate()
+
+
+def theorem_for(
+    theorem: str | None,
+    activation: str,
+    loss: str = "squared",
+    constants: Mapping[str, Fraction | float | str] | None = None,
+) -> Any:
+    """Return the theorem that is meant: the module of its name, of the activation, or the theorem for another loss.
+
+    Raises:
+        InputError: unknown theorem or loss, or a theorem with another loss than the squared one.
+    """
+    if loss != "squared":
+        if theorem is not None:
+            raise InputError(f"the theorem {theorem} is about the squared loss; leave the theorem out")
+        return other_loss(loss, {name: exact(value) for name, value in (constants or {}).items()})
+    if theorem is None:
+        theorem = "relu" if activation.startswith(("relu", "leaky_relu", "abs")) else "smooth"
+    if theorem not in THEOREMS:
+        raise InputError(f"unknown theorem {theorem!r}; there are {', '.join(THEOREMS)}")
+    return THEOREMS[theorem]
 
 
 def prepare(

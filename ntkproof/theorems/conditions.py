@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from math import isfinite
 from typing import Any
 
 from ntkproof.checker.arithmetic.protocols import Tick
+from ntkproof.checker.logic.claim import to_fields
 from ntkproof.checker.logic.numbers import InputError, exact
 from ntkproof.checker.problem.dataset import Dataset
 from ntkproof.checker.problem.network import Network
@@ -24,6 +25,8 @@ class Conditions:
 
     Args:
         theorem, source: its name and where it comes from.
+        train: the layers it is about.
+        lambda_0: lower bound on ``λ_min(H∞)`` of these layers, proved, a decimal; None if the theorem does not apply.
         holds: whether every hypothesis holds at the width asked for (at ``width_required`` if none was).
         width: the width the rate, radius and hypotheses are about; None if the theorem does not apply.
         width_required: the least width at which every hypothesis holds.
@@ -35,6 +38,8 @@ class Conditions:
 
     theorem: str
     source: str
+    train: str
+    lambda_0: str | None
     holds: bool
     width: int | None
     width_required: int | None
@@ -70,7 +75,7 @@ def conditions(
 
     Args:
         dataset: samples with targets.
-        network: depth 1; each theorem trains its own layers, so ``network.train`` is ignored.
+        network: depth 1; each theorem trains its own layers, whatever ``network.train`` says.
         width, init, step_size, failure_probability, constants, engine, tick: see `certify_convergence`.
 
     Raises:
@@ -81,27 +86,39 @@ def conditions(
         raise InputError(f"the failure probability must be between 0 and 1, not {failure_probability}")
     if network.depth != 1:
         raise InputError("the convergence theorems are about depth 1")
-    facts: dict[tuple[str, str], Facts | InputError] = {}
+    facts: dict[tuple[str, str], tuple[str, Facts] | InputError] = {}
     found = []
     for name, module in THEOREMS.items():
-        setting = (getattr(module, "TRAIN", "hidden"), getattr(module, "INIT", init or "antisymmetric"))
+        start = getattr(module, "INIT", init or "antisymmetric")
+        setting = (getattr(module, "TRAIN", "hidden"), start)
+        if init not in (None, start):
+            reason = f"the theorem {name} is about init={start}"
+            found.append(Conditions(name, module.source, setting[0], None, False, None, None, None, None, (), reason))
+            continue
         if setting not in facts:
-            trained = Network(network.activation, 1, setting[0], network.bias, network.weight_std, network.input_scale)
+            trained = replace(network, train=setting[0])
             try:
-                facts[setting] = prepare(dataset, trained, setting[1], step_size, engine, 1e-6, tick, constants)[1]
+                draft, known = prepare(dataset, trained, start, step_size, engine, 1e-6, tick, constants)
+                facts[setting] = str(to_fields(draft.proved["lower"].claim)["value"]), known
             except InputError as error:
                 facts[setting] = error
-        found.append(_conditions(name, module, facts[setting], failure, width))
+        found.append(_conditions(name, module, setting[0], facts[setting], failure, width))
     return found
 
 
-def _conditions(name: str, module: Any, facts: Facts | InputError, failure: float, width: int | None) -> Conditions:
+def _conditions(
+    name: str, module: Any, train: str, known: tuple[str, Facts] | InputError, failure: float, width: int | None
+) -> Conditions:
+    lambda_0 = None
     try:
-        if isinstance(facts, InputError):
-            raise facts
+        if isinstance(known, InputError):
+            raise known
+        lambda_0, facts = known
         least: Plan = least_width(lambda m: module.plan(facts, failure, m))
         plan: Plan = least if width is None else module.plan(facts, failure, width)
     except InputError as error:
-        return Conditions(name, module.source, False, None, None, None, None, (), str(error))
+        return Conditions(name, module.source, train, lambda_0, False, None, None, None, None, (), str(error))
     rate, radius = (x if isfinite(x) else None for x in (plan.rate, plan.radius))
-    return Conditions(name, module.source, plan.holds, plan.width, least.width, rate, radius, plan.hypotheses)
+    return Conditions(
+        name, module.source, train, lambda_0, plan.holds, plan.width, least.width, rate, radius, plan.hypotheses
+    )

@@ -36,7 +36,7 @@ from ntkproof.checker.problem.problem import Problem
 from ntkproof.checker.problem.sphere import Sphere
 from ntkproof.checker.problem.training import Training
 from ntkproof.checker.table import RULES
-from ntkproof.commands.cli import cli
+from ntkproof.commands.main import cli
 from ntkproof.prover.certify import certify
 from ntkproof.prover.sphere import certify_sphere, multiplicity
 
