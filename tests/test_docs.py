@@ -28,15 +28,20 @@ def blocks(page: Path, *languages: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "console")], ids=lambda page: page.name)
-def test_the_commands_print_what_the_page_shows(page: Path, tmp_path: Path) -> None:
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+def test_the_commands_print_what_the_page_shows(
+    page: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    own = tmp_path_factory.mktemp("bin")  # the command of this checkout, whatever is installed
+    (own / "ntkproof").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ntkproof "$@"\n')
+    (own / "ntkproof").chmod(0o755)
+    path = os.pathsep.join([str(own), str(Path(sys.executable).parent), os.environ["PATH"]])
     checker = doctest.OutputChecker()
     for _, block in blocks(page, "console"):
         for command, expected in COMMAND.findall(block):
             done = subprocess.run(
                 ["bash", "-c", command],
                 cwd=tmp_path,
-                env={**os.environ, "PATH": path, "PYTHONUTF8": "1"},
+                env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
                 capture_output=True,
                 encoding="utf-8",
                 timeout=120,
