@@ -123,18 +123,20 @@ class GroupedCommand(click.Command):
 
 
 def statement_options(asked: tuple[Statement, ...]) -> list[click.Parameter]:
-    """Return the options of these statements; the help of each says which use it, and with which defaults."""
+    """Return all options of the table; the help of each says which of these statements use it, with which defaults.
+
+    Those that none of them uses are hidden: they are there to be refused in the words of the statement.
+    """
     found: list[click.Parameter] = []
     for option in OPTIONS.values():
-        users = [each for each in asked if each.uses(option.name) or option.name in each.fixed]
-        if users:
-            required = option.name in SPHERE
-            found.append(_click_option(option, _help(option, users, asked), required=required))
+        users = [each for each in asked if each.uses(option.name)]
+        required = bool(users) and option.name in SPHERE
+        text = _help(option, users, asked) if users else ""
+        found.append(_click_option(option, text, required=required, hidden=not users))
     return found
 
 
-def _help(option: Option, users: list[Statement], asked: tuple[Statement, ...]) -> str:
-    using = [each for each in users if each.uses(option.name)]
+def _help(option: Option, using: list[Statement], asked: tuple[Statement, ...]) -> str:
     defaults = {str(each.options[option.name]) for each in using if each.options.get(option.name) not in (None, False)}
     shown = f" [default: {' or '.join(sorted(defaults))}]" if defaults else ""
     rest = [each.name for each in asked if each not in using]
