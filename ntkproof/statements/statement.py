@@ -144,7 +144,9 @@ class Statement:
 
     def _instead(self, option: str, others: tuple[Statement, ...]) -> str:
         """Say what is proved instead of what an option asks for, and how to ask for that."""
-        users = [other.name for other in others if other.uses(option) and other.domain == self.domain]
+        using = [other for other in others if other.uses(option)]
+        near = [other for other in using if other.domain == self.domain]
+        users = [other.name for other in near or using]
         ask = self.hints.get(option) or (f"ask for statement={_either(users)}" if users else "")
         return f"it proves {self.proves}; leave {_word(option)} out{', or ' if ask else ''}{ask}"
 

@@ -43,6 +43,9 @@ class Array:
     shape: tuple[int, ...]
     data: bytes = field(repr=False)
 
+    def __repr__(self) -> str:
+        return f"Array({self.dtype}, {self.shape}, sha256 {hashlib.sha256(self.data).hexdigest()[:16]}…)"
+
     @property
     def width(self) -> int:
         """Bytes per number."""

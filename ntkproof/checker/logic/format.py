@@ -53,6 +53,10 @@ class Certificate:
     conclusion_step: str
     conclusion: Mapping[str, Any]
 
+    def __repr__(self) -> str:
+        rules = ", ".join(dict.fromkeys(step.rule for step in self.steps))
+        return f"Certificate({dict(self.conclusion)}, {len(self.steps)} steps by {rules}, about {self.problem})"
+
 
 ProblemReader = Callable[[Path | None], Reader]
 """Returns the reader of a problem, given the folder of the files beside the certificate."""

@@ -93,6 +93,10 @@ class Dataset:
         trailing = np.bitwise_count((integers & -integers) - 1).astype(np.int64)
         return int((exponents.astype(np.int64) - 53 + trailing).min())
 
+    def __repr__(self) -> str:
+        targets = "" if self.targets is None else ", with targets"
+        return f"Dataset({self.n} x {self.d}{targets}, sha256 {self.sha256[:16]}…, {self.label or 'no label'})"
+
     def facts(self) -> dict[str, str | int]:
         """Return what a verdict says of the data."""
         return {"label": self.label, "rows": self.n, "columns": self.d, "sha256": self.sha256}

@@ -88,6 +88,10 @@ class Weights:
         if len(self.biases) != biases:
             raise InputError(f"{len(self.biases)} bias vectors where the network has {biases}")
 
+    def __repr__(self) -> str:
+        shapes = ", ".join(" x ".join(map(str, array.shape)) for array in (*self.layers, *self.biases))
+        return f"Weights({shapes}{', mirrored' if self.mirrored else ''}, sha256 {self.sha256[:16]}…)"
+
     def facts(self) -> dict[str, str | int]:
         """Return what a verdict says of the weights."""
         step = {} if self.step_size is None else {"step_size": decimal(exact(self.step_size))}

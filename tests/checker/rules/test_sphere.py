@@ -615,13 +615,13 @@ def test_the_command_line(tmp_path: Path) -> None:
     command = ["sphere", "--dimension", "4", "--max-frequency", "3", "--bias", "0.5", "-o", str(path)]
     done = CliRunner().invoke(cli, command, catch_exceptions=False)
     assert done.exit_code == 0
-    assert [line.split()[1] for line in done.output.splitlines()[2:]] == ["1", "4", "9", "16"]
+    assert [line.split()[1] for line in done.output.splitlines()[4:]] == ["1", "4", "9", "16"]
     done = CliRunner().invoke(cli, [*command, "--json"], catch_exceptions=False)
     assert json.loads(done.output)["conclusion"] == json.loads(path.read_text())["conclusion"]["claim"]
     done = CliRunner().invoke(cli, ["check", str(path)], catch_exceptions=False)
     assert "valid: eigenvalues on the sphere, λ_0 in [" in done.output
     assert "unit vectors of dimension 4" in done.output
-    odd = [*command[:5], "--statement", "odd-vanish", "-o", str(path)]
+    odd = [*command[:3], "--statement", "odd-vanish", "-o", str(path)]
     assert "λ_k = 0 for every odd k ≥ 3" in CliRunner().invoke(cli, odd, catch_exceptions=False).output
     with pytest.raises(InputError, match="dimension"):
         CliRunner().invoke(cli, ["sphere", "--dimension", "1"], catch_exceptions=False)
