@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from ntkproof.checker.check import check as check
     from ntkproof.checker.check import read as read
     from ntkproof.checker.logic.format import Certificate as Certificate
-    from ntkproof.checker.logic.format import Malformed as Malformed
     from ntkproof.checker.logic.numbers import InputError as InputError
+    from ntkproof.checker.logic.reading import Malformed as Malformed
     from ntkproof.checker.problem.dataset import Dataset as Dataset
     from ntkproof.checker.problem.network import Network as Network
     from ntkproof.checker.problem.sphere import Sphere as Sphere
@@ -26,24 +26,12 @@ if TYPE_CHECKING:
     from ntkproof.data.weights import read_weights as read_weights
     from ntkproof.data.weights import save_weights as save_weights
     from ntkproof.gram import enclose_gram as enclose_gram
-    from ntkproof.literature.claim import (
-        Claim as Claim,
-    )
-    from ntkproof.literature.claim import (
-        Document as Document,
-    )
-    from ntkproof.literature.claim import (
-        Evidence as Evidence,
-    )
-    from ntkproof.literature.claim import (
-        Outcome as Outcome,
-    )
-    from ntkproof.literature.claim import (
-        Registry as Registry,
-    )
-    from ntkproof.literature.claim import (
-        run as run_claim,
-    )
+    from ntkproof.literature.claim import Claim as Claim
+    from ntkproof.literature.claim import Document as Document
+    from ntkproof.literature.claim import Evidence as Evidence
+    from ntkproof.literature.claim import Outcome as Outcome
+    from ntkproof.literature.claim import Registry as Registry
+    from ntkproof.literature.claim import run as run_claim
     from ntkproof.predict import predict as predict
     from ntkproof.simulate.networks import empirical_ntk as empirical_ntk
     from ntkproof.simulate.runs import Experiment as Experiment
