@@ -7,40 +7,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ntkproof.certificate import write as write
-    from ntkproof.checker.check import Verdict as Verdict
-    from ntkproof.checker.check import check as check
-    from ntkproof.checker.check import read as read
-    from ntkproof.checker.logic.format import Certificate as Certificate
-    from ntkproof.checker.logic.numbers import InputError as InputError
-    from ntkproof.checker.logic.reading import Malformed as Malformed
-    from ntkproof.checker.problem.dataset import Dataset as Dataset
-    from ntkproof.checker.problem.network import Network as Network
-    from ntkproof.checker.problem.sphere import Sphere as Sphere
-    from ntkproof.checker.problem.training import Training as Training
-    from ntkproof.checker.problem.weights import Weights as Weights
-    from ntkproof.data.datasets import load as load
-    from ntkproof.data.datasets import prepare as prepare
-    from ntkproof.data.runs import Run as Run
-    from ntkproof.data.runs import read_run as read_run
-    from ntkproof.data.weights import read_weights as read_weights
-    from ntkproof.data.weights import save_weights as save_weights
-    from ntkproof.gram import enclose_gram as enclose_gram
-    from ntkproof.literature.claim import Claim as Claim
-    from ntkproof.literature.claim import Document as Document
-    from ntkproof.literature.claim import Evidence as Evidence
-    from ntkproof.literature.claim import Outcome as Outcome
-    from ntkproof.literature.claim import Registry as Registry
+    from ntkproof.certificate import write
+    from ntkproof.checker.check import Verdict, check, read
+    from ntkproof.checker.logic.format import Certificate
+    from ntkproof.checker.logic.numbers import InputError
+    from ntkproof.checker.logic.reading import Malformed
+    from ntkproof.checker.problem.dataset import Dataset
+    from ntkproof.checker.problem.network import Network
+    from ntkproof.checker.problem.sphere import Sphere
+    from ntkproof.checker.problem.training import Training
+    from ntkproof.checker.problem.weights import Weights
+    from ntkproof.data.datasets import load, prepare
+    from ntkproof.data.runs import Run, read_run
+    from ntkproof.data.weights import read_weights, save_weights
+    from ntkproof.gram import enclose_gram
+    from ntkproof.literature.claim import Claim, Document, Evidence, Outcome, Registry
     from ntkproof.literature.claim import run as run_claim
-    from ntkproof.predict import predict as predict
-    from ntkproof.simulate.networks import empirical_ntk as empirical_ntk
-    from ntkproof.simulate.runs import Experiment as Experiment
-    from ntkproof.simulate.runs import simulate as simulate
-    from ntkproof.simulate.saved import train as train
-    from ntkproof.statements.ask import certify as certify
-    from ntkproof.statements.table import describe as describe
-    from ntkproof.theorems.conditions import Conditions as Conditions
-    from ntkproof.theorems.conditions import conditions as conditions
+    from ntkproof.predict import predict
+    from ntkproof.simulate.networks import empirical_ntk
+    from ntkproof.simulate.runs import Experiment, simulate
+    from ntkproof.simulate.saved import train
+    from ntkproof.statements.ask import certify
+    from ntkproof.statements.table import describe
+    from ntkproof.theorems.conditions import Conditions, conditions
 
 __version__ = "0.1.0"
 

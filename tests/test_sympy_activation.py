@@ -10,7 +10,8 @@ import sympy as sp
 
 from ntkproof import Dataset, InputError, Network, certify, check
 from ntkproof.certificate import to_json
-from ntkproof.checker.activations.expressions import jet, parse
+from ntkproof.checker.activations.expressions import parse
+from ntkproof.checker.activations.taylor import jet
 from ntkproof.checker.arithmetic.interval import Intervals
 from ntkproof.data.sympy_activation import activation_text
 

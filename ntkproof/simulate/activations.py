@@ -16,8 +16,9 @@ import mpmath
 import numpy as np
 from numpy.typing import NDArray
 
-from ntkproof.checker.activations.expressions import Node, has_kink, parse
+from ntkproof.checker.activations.expressions import parse
 from ntkproof.checker.activations.names import expression_of, split_activation
+from ntkproof.checker.activations.nodes import Node, has_kink
 
 Floats = NDArray[np.float64]
 Evaluate = Callable[[Floats], tuple[Floats, Floats]]

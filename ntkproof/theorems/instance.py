@@ -27,7 +27,7 @@ from ntkproof.checker.convergence.formulas import (
     residual_integral,
     shrinking,
 )
-from ntkproof.checker.convergence.instance import descent_strength, wandering
+from ntkproof.checker.convergence.instance_distance import descent_strength, wandering
 from ntkproof.checker.given_weights.claims import LocalDeviation, NearbyPoint
 from ntkproof.checker.given_weights.evaluation import Evaluation
 from ntkproof.checker.given_weights.given import evaluation

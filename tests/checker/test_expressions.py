@@ -13,18 +13,10 @@ from flint import arb, arb_series
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ntkproof.checker.activations.expressions import (
-    MAX_LENGTH,
-    Node,
-    canonical,
-    has_kink,
-    jet,
-    normalise,
-    parity,
-    parse,
-    slope,
-)
+from ntkproof.checker.activations.expressions import MAX_LENGTH, canonical, normalise, parse
 from ntkproof.checker.activations.names import EXPRESSIONS
+from ntkproof.checker.activations.nodes import Node, has_kink, parity, slope
+from ntkproof.checker.activations.taylor import jet
 from ntkproof.checker.arithmetic import transcendental
 from ntkproof.checker.arithmetic.arb import ArbNumbers
 from ntkproof.checker.arithmetic.interval import Intervals

@@ -13,7 +13,9 @@ from itertools import pairwise
 from math import factorial
 from typing import Any
 
-from ntkproof.checker.activations.expressions import Jet, Node, has_kink, jet, parse
+from ntkproof.checker.activations.expressions import parse
+from ntkproof.checker.activations.nodes import Node, has_kink
+from ntkproof.checker.activations.taylor import Jet, jet
 from ntkproof.checker.logic.numbers import InputError
 
 BITS = 96

@@ -17,8 +17,10 @@ from math import isqrt, log2
 from typing import Any
 
 from ntkproof.checker.activations.bounds import Growth, growth
-from ntkproof.checker.activations.expressions import jet, parity, parse
+from ntkproof.checker.activations.expressions import parse
 from ntkproof.checker.activations.hermite_pieces import COARSE, Integers, Measure, Pieces, pieces
+from ntkproof.checker.activations.nodes import parity
+from ntkproof.checker.activations.taylor import jet
 
 MAX_TERMS = 2000
 

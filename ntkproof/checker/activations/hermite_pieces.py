@@ -13,7 +13,7 @@ from math import factorial, isqrt
 from typing import Any
 
 from ntkproof.checker.activations.bounds import seed
-from ntkproof.checker.activations.expressions import jet
+from ntkproof.checker.activations.taylor import jet
 
 MAX_BISECTIONS = 24
 

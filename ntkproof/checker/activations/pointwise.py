@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from ntkproof.checker.activations.expressions import Node, jet, parse
-from ntkproof.checker.activations.names import expression_of, split_activation
+from ntkproof.checker.activations.names import expression_of
+from ntkproof.checker.activations.nodes import Node
+from ntkproof.checker.activations.taylor import jet
 from ntkproof.checker.activations.values import LARGEST, Integers, Values, too_large
 from ntkproof.checker.logic.claim import Rejection
+from ntkproof.checker.logic.load import load
 
 COARSE = 64  # bits for what is only an error bound
 
@@ -48,8 +50,11 @@ def _enclosed_at(name: str, node: Node, numbers: Any, x: Fraction, q: int) -> li
 
 def node_of(name: str) -> Node:
     """Return the expression of an activation; erf, sin and cos are such too."""
-    word, _ = split_activation(name)
-    return parse(expression_of(word) or f"{word}(x)")
+    text = expression_of(name)
+    if text is None:
+        return Node(name, (Node("x"),))
+    node: Node = load("activations.expressions").parse(text)
+    return node
 
 
 def undefined(name: str, x: Fraction) -> Rejection:

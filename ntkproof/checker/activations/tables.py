@@ -16,13 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ntkproof.checker.activations.bounds import seed
-from ntkproof.checker.activations.expressions import Node, jet
 from ntkproof.checker.activations.pointwise import COARSE, node_of, undefined
+from ntkproof.checker.activations.taylor import jet
 from ntkproof.checker.activations.values import LARGEST, Integers, Values
 from ntkproof.checker.logic.claim import Rejection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from ntkproof.checker.activations.nodes import Node
 
 Floats = NDArray[np.float64]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ntkproof.checker.logic.numbers import InputError, decimal, exact
 from ntkproof.checker.logic.reading import Malformed, Reader, decimal_text, record, text
+from ntkproof.checker.problem.step_size import positive_step
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -58,14 +59,6 @@ class Training:
     def independent_neurons(self) -> int:
         """Number of independent hidden neurons at initialisation."""
         return self.width // 2 if self.init == "antisymmetric" else self.width
-
-
-def positive_step(value: Fraction | int | float | str) -> Fraction:
-    """Return a step size as an exact rational; InputError unless it is from 0 to 10^6."""
-    step = exact(value)
-    if not 0 < step <= 10**6:
-        raise InputError(f"the step size must be from 0 to 10^6, not {value}")
-    return step
 
 
 def training_in(folder: Path | None) -> Reader:

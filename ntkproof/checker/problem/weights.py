@@ -16,7 +16,7 @@ from ntkproof.checker.logic.numbers import InputError, decimal, exact
 from ntkproof.checker.logic.reading import Reader, boolean, decimal_text, listed, record
 from ntkproof.checker.problem.dataset import float64_array
 from ntkproof.checker.problem.network import MAX_DEPTH
-from ntkproof.checker.problem.training import positive_step
+from ntkproof.checker.problem.step_size import positive_step
 
 if TYPE_CHECKING:
     from fractions import Fraction

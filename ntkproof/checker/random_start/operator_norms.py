@@ -11,9 +11,10 @@ from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ntkproof.checker.activations.expressions import jet, parse
+from ntkproof.checker.activations.expressions import parse
 from ntkproof.checker.activations.facts import activation_facts, height_squared
 from ntkproof.checker.activations.names import expression_of
+from ntkproof.checker.activations.taylor import jet
 from ntkproof.checker.arithmetic.scalars import lower, root, upper
 from ntkproof.checker.logic.arguments import in_open_unit, positive, total_failure
 from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, Rejection, claim_field, list_of, read_number
