@@ -90,7 +90,7 @@ def _erf_polynomial() -> tuple[float, ...]:
     """Return the coefficients, highest first, of a polynomial p with ``erf(x) ≈ 1 − e^{−x²} p(s)`` on [0, 6].
 
     ``s`` in [-1, 1] is linear in ``(x − b)/(x + b)``; p interpolates ``e^{x²} erfc(x)`` at Chebyshev nodes.  The
-    error is below 5e-16 (tests/simulate/test_activations.py).
+    error is below 5e-16 (tests/simulate/test_activation_values.py).
     """
     mp = mpmath.MPContext()
     mp.dps = 40

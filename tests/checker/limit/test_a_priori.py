@@ -12,6 +12,7 @@ from typing import Any
 
 import flint
 import numpy as np
+import oracle
 import pytest
 from flint import arb
 from hypothesis import given
@@ -33,7 +34,6 @@ from ntkproof.checker.table import RULES
 from ntkproof.prover.a_priori import _power, bounds
 from ntkproof.prover.certify import certify
 from ntkproof.prover.draft import Draft
-from tests import oracle
 
 ENGINES = ("reference", "fast")
 HIDDEN = Network("relu", 1, "hidden")

@@ -10,6 +10,7 @@ from typing import Any
 
 import flint
 import numpy as np
+import oracle
 import pytest
 from flint import arb
 from hypothesis import given
@@ -27,7 +28,6 @@ from ntkproof.checker.problem.dataset import Dataset
 from ntkproof.checker.problem.network import Network
 from ntkproof.checker.table import KINDS
 from ntkproof.prover.certify import certify
-from tests import oracle
 
 ENGINES = ("reference", "fast")
 IDENTITY = Network("identity", 1, "output")  # its kernel is XXᵀ
