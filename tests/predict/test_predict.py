@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntkproof import Dataset, InputError, Network, enclose_gram, load, prepare
-from ntkproof import predict as module
 from ntkproof.predict import Enclosed, Limit, predict
+from ntkproof.predict.balls import exact_matrix, floats
+from ntkproof.predict.functions import Spectral
 from tests.test_gram import Oracle
 
 TRAIN = Dataset(np.array([[1.0, 0.5], [-0.5, 1.25], [0.25, -1.0], [-1.5, -0.75]]), np.array([1.0, -0.5, 0.25, 2.0]))
@@ -171,15 +172,15 @@ def test_bounds_cover_what_is_not_known(seed: int, radius: float, time: str | No
     with flint.ctx.workprec(200):
         errors = [arb(radius)] * 2
         tight = arb(radius) * arb("1.0000001")  # float64 met the radius up to rounding
-        found = module._Spectral(module._exact((near + near.T) / 2), tight, floor).apply(
-            module._exact(b + moved), [x * arb("1.0000001") for x in errors], t
+        found = Spectral(exact_matrix((near + near.T) / 2), tight, floor).apply(
+            exact_matrix(b + moved), [x * arb("1.0000001") for x in errors], t
         )
         for exact, approximate, bounds in (
             (decay, found.decay, found.decay_errors),
             ((1 - decay) / values, found.integral, found.integral_errors),
         ):
             truth = (vectors * exact) @ (vectors.T @ b)
-            distance = np.linalg.norm(truth - module._floats(approximate), axis=0)
+            distance = np.linalg.norm(truth - floats(approximate), axis=0)
             assert (distance <= np.array([float(x) for x in bounds]) + 1e-12 * (1 + np.abs(truth).max())).all()
 
 
