@@ -8,18 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ntkproof.checker.logic.numbers import InputError
+from ntkproof.simulate.findings import Finding
+from ntkproof.simulate.intervals import FEWEST_SEEDS, LEVEL
 from ntkproof.simulate.runs import Results
-from ntkproof.simulate.statistics import (
-    FEWEST_SEEDS,
-    LEVEL,
-    Finding,
-    decay_rate,
-    exponent,
-    exponent_at_most,
-    loss_bound,
-    rate,
-    spectral_bias,
-)
+from ntkproof.simulate.statistics import decay_rate, exponent, exponent_at_most, loss_bound, rate, spectral_bias
 
 Floats = NDArray[np.float64]
 

@@ -14,23 +14,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntkproof import InputError
-from ntkproof.simulate import statistics
+from ntkproof.simulate.findings import Finding, for_all, happens
+from ntkproof.simulate.intervals import LEVEL, clopper_pearson, median, student
 from ntkproof.simulate.statistics import (
-    Finding,
-    clopper_pearson,
     component_rates,
     decay_rate,
     exponent,
     exponent_at_most,
     fit_power,
-    happens,
     loss_bound,
-    median,
     rate,
     spectral_bias,
     stays_above,
     stays_below,
-    student,
 )
 
 TRIALS = 2000
@@ -108,8 +104,8 @@ def test_too_little_is_no_interval() -> None:
 
 
 def test_many_claims() -> None:
-    assert statistics.for_all(1) == statistics.LEVEL
-    assert statistics.for_all(10, 0.9) == pytest.approx(0.99)
+    assert for_all(1) == LEVEL
+    assert for_all(10, 0.9) == pytest.approx(0.99)
 
 
 # Synthetic trainings --------------------------------------------------------------------------------------------
@@ -310,7 +306,7 @@ def test_decay_rates_are_secants_of_the_logarithm() -> None:
         (lambda: fit_power([1, 1], [[1], [2]]), "for widths of shape"),
         (lambda: fit_power([1, 2], [[1], [2], [3]]), "for widths of shape"),
         (lambda: component_rates([0, 1], np.ones((2, 2, 3)), [1.0]), "eigenvalues for components of shape"),
-        (lambda: statistics.for_all(0), "at least one claim is needed"),
+        (lambda: for_all(0), "at least one claim is needed"),
     ],
 )
 def test_unusable_arguments(call: Callable[[], Any], message: str) -> None:
