@@ -24,9 +24,11 @@ from ntkproof import Dataset, Network, enclose_gram, load, prepare
 from ntkproof.certificate import write_files
 from ntkproof.predict import predict
 from ntkproof.simulate.activations import activation
+from ntkproof.simulate.experiment import Experiment
+from ntkproof.simulate.initialization import initialise
 from ntkproof.simulate.intervals import student
-from ntkproof.simulate.networks import Model, empirical_ntk, initialise
-from ntkproof.simulate.runs import Experiment, simulate
+from ntkproof.simulate.networks import Model, empirical_ntk
+from ntkproof.simulate.runs import simulate
 from ntkproof.simulate.statistics import component_rates, fit_power
 from ntkproof.simulate.training import State, descent, flow
 from ntkproof.simulate.verdicts import assess

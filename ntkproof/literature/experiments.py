@@ -20,7 +20,8 @@ from ntkproof.checker.problem.network import Network
 from ntkproof.gram import enclose_gram
 from ntkproof.literature.claim import Evidence
 from ntkproof.literature.methods import at_least
-from ntkproof.simulate.networks import Model, initialise, outputs
+from ntkproof.simulate.initialization import initialise
+from ntkproof.simulate.networks import Model, outputs
 from ntkproof.simulate.training import State, flow
 
 Floats = NDArray[np.float64]

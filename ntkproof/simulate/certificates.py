@@ -21,8 +21,9 @@ from ntkproof.checker.logic.numbers import InputError, decimal
 from ntkproof.checker.problem.problem import Problem
 from ntkproof.checker.problem.weights import MAX_WEIGHTS
 from ntkproof.checker.table import KINDS
+from ntkproof.simulate.experiment import Experiment
 from ntkproof.simulate.findings import Finding, happens
-from ntkproof.simulate.runs import Experiment, Results
+from ntkproof.simulate.runs import Results
 
 Floats = NDArray[np.float64]
 

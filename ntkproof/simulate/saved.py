@@ -18,9 +18,10 @@ from ntkproof.checker.logic.numbers import InputError, decimal, exact
 from ntkproof.checker.problem.weights import Weights
 from ntkproof.data.runs import RECORD, Run, read_run, saved_steps, step_path, write_run
 from ntkproof.data.weights import load_weights, save_weights
+from ntkproof.simulate.cells import schedule
+from ntkproof.simulate.experiment import Experiment, check_grid
 from ntkproof.simulate.measure import limit
 from ntkproof.simulate.networks import Model
-from ntkproof.simulate.runs import Experiment, check_grid, schedule
 from ntkproof.simulate.training import State, descent
 
 

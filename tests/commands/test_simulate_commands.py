@@ -18,7 +18,8 @@ from command import Result, Run, runner
 from ntkproof import Network, load
 from ntkproof.data.runs import read_run, saved_steps
 from ntkproof.data.weights import load_weights
-from ntkproof.simulate.networks import Model, unmirrored
+from ntkproof.simulate.initialization import unmirrored
+from ntkproof.simulate.networks import Model
 from ntkproof.simulate.runs import load_results
 from ntkproof.simulate.saved import rounded_down
 

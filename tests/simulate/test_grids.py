@@ -15,8 +15,10 @@ from ntkproof import Dataset, Network
 from ntkproof.checker.logic.numbers import InputError
 from ntkproof.checker.problem.weights import Weights
 from ntkproof.simulate import runs
+from ntkproof.simulate.cells import predicted_time, schedule, train_cell
+from ntkproof.simulate.experiment import Experiment
 from ntkproof.simulate.measure import SCALARS, limit
-from ntkproof.simulate.runs import Experiment, Results, load_results, predicted_time, schedule, simulate, train_cell
+from ntkproof.simulate.runs import Results, load_results, simulate
 
 X = np.array([[0.6, 0.8], [1.0, 0.0], [0.25, -1.5]])
 DATA = Dataset(X, np.array([1.0, -0.5, 0.25]))

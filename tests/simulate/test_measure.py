@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from ntkproof import Dataset, Network, enclose_gram
+from ntkproof.simulate.initialization import initialise, unmirrored
 from ntkproof.simulate.measure import SCALARS, Limit, Measurement, limit, spectral_norm
-from ntkproof.simulate.networks import Model, initialise, unmirrored
+from ntkproof.simulate.networks import Model
 from ntkproof.simulate.training import State, descent
 
 X = np.array([[0.6, 0.8], [1.0, 0.0], [0.25, -1.5], [-1.0, 0.5]])

@@ -13,16 +13,8 @@ import sympy
 from ntkproof import Dataset, Network, enclose_gram
 from ntkproof.checker.logic.numbers import InputError
 from ntkproof.checker.problem.weights import Weights
-from ntkproof.simulate.networks import (
-    PARAMETRISATIONS,
-    Model,
-    empirical_ntk,
-    gradients,
-    initialise,
-    jacobian,
-    outputs,
-    unmirrored,
-)
+from ntkproof.simulate.initialization import initialise, unmirrored
+from ntkproof.simulate.networks import PARAMETRISATIONS, Model, empirical_ntk, gradients, jacobian, outputs
 
 X = np.random.default_rng(7).standard_normal((5, 3))
 KINDS = [(1, "hidden", "antisymmetric"), (1, "both", "gaussian"), (1, "output", "signs"), (1, "all", "balanced")]

@@ -12,7 +12,8 @@ from scipy.integrate import solve_ivp
 
 from ntkproof.checker.logic.numbers import InputError
 from ntkproof.checker.problem.network import Network
-from ntkproof.simulate.networks import Model, initialise
+from ntkproof.simulate.initialization import initialise
+from ntkproof.simulate.networks import Model
 from ntkproof.simulate.training import Linearised, State, descent, flow, phi_functions
 
 X = np.array([[0.6, 0.8], [1.0, 0.0], [0.25, -1.5], [-1.0, 0.5]])

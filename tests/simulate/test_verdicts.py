@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from ntkproof import Dataset, InputError, Network
+from ntkproof.simulate.experiment import Experiment
 from ntkproof.simulate.measure import SCALARS
-from ntkproof.simulate.runs import Experiment, Results, simulate
+from ntkproof.simulate.runs import Results, simulate
 from ntkproof.simulate.verdicts import assess, predicted_components
 
 EIGENVALUES = np.array([0.05, 0.4, 1.0, 3.0])
