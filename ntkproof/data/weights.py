@@ -1,6 +1,6 @@
 """Weights of a network from files, and into them (``docs/weights.md``).
 
-Untrusted: the statement that is proved is about the float64 numbers of `ntkproof.problem.Weights`, which the
+Untrusted: the statement that is proved is about the float64 numbers of `Weights`, which the
 certificate contains.  The duty of this module is that those are the numbers of the file, or the nearest ones after a
 change of parametrisation:
 

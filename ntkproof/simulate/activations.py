@@ -1,7 +1,7 @@
 """Activations and their derivatives in float64, elementwise on arrays.  Untrusted: for simulations.
 
-``tanh``, ``sigmoid``, ``gelu`` and the other activations that ``ntkproof.problem`` defines by expressions are
-evaluated as such: the tree of the expression is walked with dual numbers (value, derivative).
+``tanh``, ``sigmoid``, ``gelu`` and the others with an expression in `ntkproof.checker.activations.names` are evaluated by
+it: its tree is walked with dual numbers (value, derivative).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def activation(name: str) -> Evaluate:
     At a kink σ' is the left derivative.
 
     Args:
-        name: as in `ntkproof.problem.Network`.
+        name: as in `ntkproof.checker.problem.network.Network`.
 
     Raises:
         InputError: unknown name.

@@ -30,7 +30,7 @@ class Experiment:
     Args:
         dataset: with targets.
         network: the network.
-        init: as in `ntkproof.problem.Training`; deep networks are ``gaussian``.
+        init: as in `ntkproof.checker.problem.training.Training`; deep networks are ``gaussian``.
         parametrisation: ``ntk``, ``standard`` or ``mup`` (`ntkproof.simulate.networks`).
         step_size: of gradient descent; 0 takes one over the norm of the kernel; None is gradient flow.
         steps: of gradient descent; None lets the linear prediction of the loss fall to ``until`` of its start.

@@ -22,7 +22,7 @@ def initialise(
     """Draw random weights.
 
     The hidden weights and the biases are standard normal; ``init`` says what the output weights of a network with one
-    hidden layer are (`ntkproof.problem.Training`).  They are drawn in the order W¹, W², …, b¹, b², …
+    hidden layer are (`ntkproof.checker.problem.training.Training`).  They are drawn in the order W¹, W², …, b¹, b², …
 
     Args:
         network: the network.

@@ -1,8 +1,8 @@
 """Networks of finite width in float64: outputs, gradients and the empirical tangent kernel.
 
-The network is that of `ntkproof.problem.Network`, ``z^{l+1} = F_l W^{l+1}ᵀ + β b^{l+1}`` with the *features*
+The network is that of `Network`, ``z^{l+1} = F_l W^{l+1}ᵀ + β b^{l+1}`` with the *features*
 ``F_0 = σ_w s X`` and ``F_l = σ_w n_l^{-1/2} σ(z^l)``, samples as rows, ``f = z^{D+1}``; its weights are
-`ntkproof.problem.Weights`, whose entries are standard normal at a random start.  With ``G_l``, the matrix of
+`Weights`, whose entries are standard normal at a random start.  With ``G_l``, the matrix of
 ``∂f(x_i)/∂z^l``, the gradient of ``f(x_i)`` in ``W^l`` is ``G_l[i] ⊗ F_{l−1}[i]``, so the empirical kernel needs no
 Jacobian (Jacot et al. 2018, section 3)::
 

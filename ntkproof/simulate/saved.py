@@ -1,4 +1,4 @@
-"""One training whose weights are saved on the way, in a folder as `ntkproof.runs` describes it.
+"""One training whose weights are saved on the way, in a folder as `ntkproof.data.runs` describes it.
 
 Gradient descent in the NTK parametrisation, so the saved weights are those that certificates about given weights are
 about.  An interrupted training goes on from the last saved step, and to the same weights, bit for bit.

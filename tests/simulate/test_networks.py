@@ -33,7 +33,7 @@ def drawn(kind: tuple[int, str, str], bias: str = "0.3", scale: str = "1", seed:
 
 
 def by_definition(network: Network, weights: Weights, x: Any) -> float:
-    """``f(x)`` neuron by neuron, as ``ntkproof.problem.Network`` defines it, for tanh."""
+    """``f(x)`` neuron by neuron, as `Network` defines it, for tanh."""
     sigma, beta = float(network.sigma_w), float(network.beta)
     value, scale = list(x), 1 / math.sqrt(len(x)) if network.input_scale == "fan-in" else 1.0
     for k, layer in enumerate(weights.layers):
