@@ -1,7 +1,7 @@
 """Activations and their derivatives in float64, elementwise on arrays.  Untrusted: for simulations.
 
-``tanh``, ``sigmoid``, ``gelu`` and the others with an expression in `ntkproof.checker.activations.names` are evaluated by
-it: its tree is walked with dual numbers (value, derivative).
+``tanh``, ``sigmoid``, ``gelu`` and the others with an expression in `ntkproof.checker.activations.names` are evaluated
+by it: its tree is walked with dual numbers (value, derivative).
 """
 
 from __future__ import annotations
