@@ -101,7 +101,8 @@ def main() -> None:
     import numpy as np
 
     from ntkproof.checker.problem.network import Network
-    from ntkproof.simulate.networks import empirical_ntk, initialise
+    from ntkproof.simulation.initialization import initialise
+    from ntkproof.simulation.networks import empirical_ntk
 
     print("\n# Empirical NTK\n")
     print("Printed by `python benchmarks/empirical_ntk.py`: milliseconds of CPU, one thread, the best of")

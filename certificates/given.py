@@ -27,8 +27,8 @@ from ntkproof.checker.problem.weights import Weights
 from ntkproof.data.datasets import load, prepare
 from ntkproof.data.runs import step_path
 from ntkproof.data.weights import load_weights
-from ntkproof.simulate.runs import Experiment
-from ntkproof.simulate.saved import train
+from ntkproof.simulation.experiment import Experiment
+from ntkproof.simulation.saved import train
 from ntkproof.theorems.instance import certify_instance, certify_quantities
 
 FOLDER = Path(__file__).parent

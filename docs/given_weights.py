@@ -20,8 +20,8 @@ from ntkproof.checker.check import read
 from ntkproof.checker.logic.format import SUFFIX, Certificate
 from ntkproof.checker.logic.numbers import decimal, exact
 from ntkproof.checker.problem.weights import Weights
-from ntkproof.simulate.networks import Model
-from ntkproof.simulate.training import State, descent, flow
+from ntkproof.simulation.networks import Model
+from ntkproof.simulation.training import State, descent, flow
 
 FOLDER = Path(__file__).parents[1] / "certificates"
 FIGURE = Path(__file__).parent / "figures" / "given-weights.png"

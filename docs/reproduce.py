@@ -22,13 +22,16 @@ from threadpoolctl import threadpool_limits
 
 from ntkproof import Dataset, Network, enclose_gram, load, prepare
 from ntkproof.certificate import write_files
-from ntkproof.predict import predict
-from ntkproof.simulate.activations import activation
-from ntkproof.simulate.networks import Model, empirical_ntk, initialise
-from ntkproof.simulate.runs import Experiment, simulate
-from ntkproof.simulate.statistics import component_rates, fit_power, student
-from ntkproof.simulate.training import State, descent, flow
-from ntkproof.simulate.verdicts import assess
+from ntkproof.prediction.limit import predict
+from ntkproof.simulation.activations import activation
+from ntkproof.simulation.experiment import Experiment
+from ntkproof.simulation.initialization import initialise
+from ntkproof.simulation.intervals import student
+from ntkproof.simulation.networks import Model, empirical_ntk
+from ntkproof.simulation.runs import simulate
+from ntkproof.simulation.statistics import component_rates, fit_power
+from ntkproof.simulation.training import State, descent, flow
+from ntkproof.simulation.verdicts import assess
 
 Floats = NDArray[np.float64]
 Numbers = dict[str, Any]

@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from ntkproof.gram import enclose_gram
     from ntkproof.literature.claim import Claim, Document, Evidence, Outcome, Registry
     from ntkproof.literature.claim import run as run_claim
-    from ntkproof.predict import predict
-    from ntkproof.simulate.networks import empirical_ntk
-    from ntkproof.simulate.runs import Experiment, simulate
-    from ntkproof.simulate.saved import train
+    from ntkproof.prediction.limit import predict
+    from ntkproof.simulation.experiment import Experiment
+    from ntkproof.simulation.networks import empirical_ntk
+    from ntkproof.simulation.runs import simulate
+    from ntkproof.simulation.saved import train
     from ntkproof.statements.ask import certify
     from ntkproof.statements.table import describe
     from ntkproof.theorems.conditions import Conditions, conditions
@@ -43,16 +44,16 @@ NAMES = {  # the module of each name; behind a colon what it is called there
     "Dataset": "checker.problem.dataset",
     "describe": "statements.table",
     "Document": "literature.claim",
-    "empirical_ntk": "simulate.networks",
+    "empirical_ntk": "simulation.networks",
     "enclose_gram": "gram",
     "Evidence": "literature.claim",
-    "Experiment": "simulate.runs",
+    "Experiment": "simulation.runs",
     "InputError": "checker.logic.numbers",
     "load": "data.datasets",
     "Malformed": "checker.logic.reading",
     "Network": "checker.problem.network",
     "Outcome": "literature.claim",
-    "predict": "predict",
+    "predict": "prediction",
     "prepare": "data.datasets",
     "read": "checker.check",
     "read_run": "data.runs",
@@ -61,15 +62,14 @@ NAMES = {  # the module of each name; behind a colon what it is called there
     "Run": "data.runs",
     "run_claim": "literature.claim:run",
     "save_weights": "data.weights",
-    "simulate": "simulate.runs",
+    "simulate": "simulation.runs",
     "Sphere": "checker.problem.sphere",
-    "train": "simulate.saved",
+    "train": "simulation.saved",
     "Training": "checker.problem.training",
     "Verdict": "checker.check",
     "Weights": "checker.problem.weights",
     "write": "certificate",
 }
-MODULES = ("predict", "simulate")  # these names are modules that can be called
 
 __all__ = [
     "Certificate",
@@ -112,8 +112,6 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in NAMES:
         raise AttributeError(f"module 'ntkproof' has no attribute {name!r}")
-    if name in MODULES:
-        return import_module(f"ntkproof.{name}")
     if name == "Network":
         _accept_sympy()
     module, _, attribute = NAMES[name].partition(":")

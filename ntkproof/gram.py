@@ -12,13 +12,13 @@ from mpmath.libmp import from_man_exp
 from numpy.typing import NDArray
 
 from ntkproof.checker.activations.hermite import MAX_TERMS
+from ntkproof.checker.activations.names import expression_of
 from ntkproof.checker.arithmetic import arithmetic
 from ntkproof.checker.limit.entries import enclose_entries
 from ntkproof.checker.logic.numbers import InputError
 from ntkproof.checker.problem.dataset import Dataset
 from ntkproof.checker.problem.network import Network
 from ntkproof.checker.problem.problem import Problem
-from ntkproof.prover.expansion import has_expansion
 
 _GUARD = 40
 
@@ -77,9 +77,10 @@ def _enclosures(problem: Problem, precision: int, engine: str) -> tuple[list[tup
     activation without a closed form the number of Hermite coefficients.
     """
     working, terms = precision + _GUARD, 125
+    expanded = expression_of(problem.network.activation) is not None
     while True:
         found, p = _attempt(problem, precision, working, engine, terms)
-        if has_expansion(problem) and terms < MAX_TERMS and max(radius for _, radius in found) > 16:
+        if expanded and terms < MAX_TERMS and max(radius for _, radius in found) > 16:
             terms *= 2
             continue
         if max(radius for _, radius in found) <= 16 or working > 4 * precision + 512:

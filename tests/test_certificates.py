@@ -22,8 +22,8 @@ from ntkproof.checker.activations.names import EXPRESSIONS
 from ntkproof.checker.arithmetic import arithmetic
 from ntkproof.checker.check import read
 from ntkproof.checker.logic.format import SUFFIX, Certificate
-from ntkproof.simulate.networks import Model
-from ntkproof.simulate.training import State
+from ntkproof.simulation.networks import Model
+from ntkproof.simulation.training import State
 
 FOLDER = Path(__file__).parent.parent / "certificates"
 ENGINES = ("fast", "reference")

@@ -74,14 +74,14 @@ def test_type_checkers_see_the_same_names() -> None:
     assert seen == ntkproof.NAMES
 
 
-@pytest.mark.parametrize("first", ["import ntkproof.simulate.runs", "import ntkproof.predict", "pass"])
-def test_modules_of_a_functions_name_are_called_like_it(first: str) -> None:
+@pytest.mark.parametrize("first", ["import ntkproof.simulation.runs", "import ntkproof.prediction", "pass"])
+def test_no_module_takes_the_place_of_a_function(first: str) -> None:
     code = (
         f"{first}\nfrom ntkproof import predict, simulate\nimport numpy as np\nfrom ntkproof import Dataset, Network\n"
     )
     code += "data = Dataset(np.eye(2), np.ones(2))\nassert predict(data, Network('erf')).lambda_min[0] > 0\n"
-    code += "from ntkproof.simulate.runs import simulate as inner\nassert callable(simulate)"
-    assert "ntkproof.predict" in imported(code)
+    code += "from ntkproof.simulation.runs import simulate as inner\nassert callable(simulate)"
+    assert "ntkproof.prediction" in imported(code)
 
 
 def test_the_pages_are_current() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from ntkproof import Network
 from ntkproof.checker.problem.weights import Weights
-from ntkproof.simulate.networks import empirical_ntk
+from ntkproof.simulation.networks import empirical_ntk
 
 DOCS = Path(__file__).parents[1] / "docs"
 

@@ -24,7 +24,9 @@ from ntkproof.commands.options import (
     targets_option,
 )
 from ntkproof.data.datasets import load
-from ntkproof.predict import Enclosed, Floats, Instant, Limit, Posterior, predict
+from ntkproof.prediction import Floats, Limit
+from ntkproof.prediction.limit import predict
+from ntkproof.prediction.results import Enclosed, Instant, Posterior
 
 _SHOWN = 8
 

@@ -24,10 +24,11 @@ from ntkproof.commands.options import (
     targets_option,
 )
 from ntkproof.show.plots import write_figures
-from ntkproof.simulate import certificates
-from ntkproof.simulate.networks import PARAMETRISATIONS
-from ntkproof.simulate.runs import Experiment, Results, simulate
-from ntkproof.simulate.verdicts import assess
+from ntkproof.simulation import certificates
+from ntkproof.simulation.experiment import Experiment
+from ntkproof.simulation.networks import PARAMETRISATIONS
+from ntkproof.simulation.runs import Results, simulate
+from ntkproof.simulation.verdicts import assess
 
 _OF_THE_PROBLEM = (
     *("activation", "depth", "train", "bias", "weight_std", "input_scale", "init", "parametrisation", "step_size"),

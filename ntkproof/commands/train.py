@@ -20,8 +20,8 @@ from ntkproof.commands.options import (
     read_network,
     targets_option,
 )
-from ntkproof.simulate.runs import Experiment
-from ntkproof.simulate.saved import train
+from ntkproof.simulation.experiment import Experiment
+from ntkproof.simulation.saved import train
 
 
 @click.command("train", cls=GroupedCommand)

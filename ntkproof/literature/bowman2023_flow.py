@@ -1,4 +1,7 @@
-"""B. Bowman, "A Brief Introduction to the Neural Tangent Kernel" (2023), sections 1 and 2.1: gradient flow."""
+"""B. Bowman (2023), sections 1 and 2.1: gradient flow; long: the claims of one part of a document.
+
+The document is "A Brief Introduction to the Neural Tangent Kernel".
+"""
 
 from __future__ import annotations
 

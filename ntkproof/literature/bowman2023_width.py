@@ -1,4 +1,4 @@
-"""B. Bowman (2023), sections 2.2, 2.3 and appendix: the limit kernel, the induction, widths that are enough."""
+"""B. Bowman (2023), sections 2.2, 2.3, appendix: limit, induction, widths; long: claims of one part of a document."""
 
 from __future__ import annotations
 

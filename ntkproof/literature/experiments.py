@@ -20,8 +20,9 @@ from ntkproof.checker.problem.network import Network
 from ntkproof.gram import enclose_gram
 from ntkproof.literature.claim import Evidence
 from ntkproof.literature.methods import at_least
-from ntkproof.simulate.networks import Model, initialise, outputs
-from ntkproof.simulate.training import State, flow
+from ntkproof.simulation.initialization import initialise
+from ntkproof.simulation.networks import Model, outputs
+from ntkproof.simulation.training import State, flow
 
 Floats = NDArray[np.float64]
 Z = 3.29  # 99.9 % of a normal distribution, two-sided

@@ -1,4 +1,4 @@
-"""Stat 946, lecture 5: the NTK of a network with one hidden layer of width n, trained on m samples."""
+"""Stat 946, lecture 5: one hidden layer of width n, trained on m samples; long: the claims of one document."""
 
 from __future__ import annotations
 

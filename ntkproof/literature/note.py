@@ -1,4 +1,4 @@
-"""A reading note on Jacot, Gabriel and Hongler (NeurIPS 2018)."""
+"""A reading note on Jacot, Gabriel and Hongler (NeurIPS 2018); long: the claims of one document."""
 
 from __future__ import annotations
 

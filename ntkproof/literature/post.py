@@ -1,4 +1,4 @@
-"""A post of the series "Mathematics of Data" (notes on EE-556, EPFL) on the NTK.
+"""A post of the series "Mathematics of Data" (EE-556, EPFL) on the NTK; long: the claims of one document.
 
 Its displayed formulas are missing in the text at hand; a formula below is the one that the words around it describe.
 """

@@ -10,7 +10,7 @@ import numpy as np
 
 from ntkproof.certificate import write_files
 from ntkproof.checker.logic.numbers import InputError
-from ntkproof.simulate.runs import Results
+from ntkproof.simulation.runs import Results
 
 _PANELS = {
     "loss": "loss L(t)",

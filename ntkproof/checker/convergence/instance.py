@@ -11,10 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ntkproof.checker.arithmetic.scalars import lower, upper
 from ntkproof.checker.convergence.claims import Convergence
-from ntkproof.checker.convergence.formulas import (
-    DYNAMICS,
-    descent_factor,
-)
+from ntkproof.checker.convergence.formulas import DYNAMICS, descent_factor
 from ntkproof.checker.given_weights.claims import LocalDeviation
 from ntkproof.checker.given_weights.given import given
 from ntkproof.checker.logic.claim import Rejection
