@@ -28,7 +28,7 @@ from ntkproof.simulate.saved import train
 from ntkproof.theorems.instance import certify_instance, certify_quantities
 from ntkproof.weights import load_weights
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent / "given_weights"
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pattern", nargs="?", default="*", help="shell pattern of names, e.g. 'given-wine*'")
     parser.add_argument("-o", "--output", type=Path, default=FOLDER, help="the folder to write to")
-    parser.add_argument("--larger", action="store_true", help="make those that are not kept in this folder")
+    parser.add_argument("--larger", action="store_true", help="make those that are not kept in that folder")
     given = parser.parse_args()
     if given.larger and given.output == FOLDER:
         parser.error("--larger needs --output")

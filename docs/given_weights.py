@@ -21,7 +21,7 @@ from ntkproof.problem import Weights, decimal, exact
 from ntkproof.simulate.networks import Model
 from ntkproof.simulate.training import State, descent, flow
 
-FOLDER = Path(__file__).parents[1] / "certificates"
+FOLDER = Path(__file__).parents[1] / "certificates" / "given_weights"
 FIGURE = Path(__file__).parent / "figures" / "given-weights.png"
 EXAMPLES = (
     "wine-20-erf",
