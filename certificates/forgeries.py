@@ -74,6 +74,7 @@ class Forgery:
 
     def write(self, folder: Path) -> Path:
         """Write the certificate and its sidecars; return the path of the certificate."""
+        folder.mkdir(parents=True, exist_ok=True)
         for name, data in self.sidecars.items():
             path = folder / name
             (path if name.endswith("/") else path.parent).mkdir(parents=True, exist_ok=True)
@@ -198,11 +199,9 @@ def _opened(array: Json) -> Json:
 
 
 def main() -> None:
-    """Write every forgery into the folder named."""
-    folder = Path(sys.argv[1])
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write every forgery into a folder of its name in the folder named."""
     for forgery in forgeries():
-        forgery.write(folder)
+        forgery.write(Path(sys.argv[1]) / forgery.name)
 
 
 if __name__ == "__main__":
