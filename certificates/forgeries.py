@@ -76,10 +76,9 @@ class Forgery:
         """Write the certificate and its sidecars; return the path of the certificate."""
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in self.sidecars.items():
-            path = folder / name
-            (path if name.endswith("/") else path.parent).mkdir(parents=True, exist_ok=True)
+            (folder / name.rpartition("/")[0]).mkdir(exist_ok=True)
             if not name.endswith("/"):
-                path.write_bytes(base64.b64decode(data))
+                (folder / name).write_bytes(base64.b64decode(data))
         path = folder / (self.name + SUFFIX)
         path.write_bytes(self.build())
         return path
@@ -115,8 +114,7 @@ def patched(document: Json, operation: Json) -> Json:
         head, below, tail = path.partition("/values")
         if below:
             array = jsonpointer.resolve_pointer(document, head)
-            opened = _changed(_opened(array), operation, below + tail, head)
-            array.update(_packed(opened))
+            array.update(_packed(_changed(_opened(array), operation, below + tail, head)))
         else:
             document = _changed(document, operation, path)
     return document
@@ -126,9 +124,7 @@ def _changed(document: Json, operation: Json, path: str, head: str = "") -> Json
     operation = {**operation, "path": path}
     if operation["op"] in ("scale", "nudge"):
         value = jsonpointer.resolve_pointer(document, path)
-        value = (
-            _scaled(value, operation["factor"]) if operation["op"] == "scale" else _nudged(value, operation["units"])
-        )
+        value = _scaled(value, operation["factor"]) if "factor" in operation else _nudged(value, operation["units"])
         operation = {"op": "replace", "path": path, "value": value}
     if "value" in operation:
         operation["value"] = _filled(operation["value"])
@@ -137,8 +133,7 @@ def _changed(document: Json, operation: Json, path: str, head: str = "") -> Json
         source = shipped(name) if other else document
         (operation["from"],) = _paths(source, pointer.removeprefix(head))
         if other:
-            value = jsonpointer.resolve_pointer(source, operation["from"])
-            operation = {"op": "add", "path": path, "value": value}
+            operation = {"op": "add", "path": path, "value": jsonpointer.resolve_pointer(source, operation["from"])}
     return jsonpatch.apply_patch(document, [operation], in_place=True)
 
 
@@ -155,9 +150,7 @@ def _paths(document: Json, pointer: str) -> Iterator[str]:
 def _scaled(value: Any, factor: str | float) -> Any:
     if isinstance(value, list):
         return [_scaled(each, factor) for each in value]
-    if isinstance(value, str):
-        return decimal(Fraction(value) * Fraction(factor))
-    return value * factor
+    return decimal(Fraction(value) * Fraction(factor)) if isinstance(value, str) else value * factor
 
 
 def _nudged(value: int | str, units: int) -> int | str:
