@@ -14,7 +14,7 @@ FAMILIES = {
     "sphere": "Eigenvalues on the sphere",
     "ball": "Gradients and Hessians in a ball around a random start",
     "convergence": "Convergence from a random start",
-    "given_weights": "Convergence from given weights",
+    "given_weights": "Given weights: convergence from them, and their quantities",
     "holey": "With assumptions: these are not proofs, and `check` says so",
 }
 INTRODUCTION = """# Shipped certificates
