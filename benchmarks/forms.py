@@ -26,23 +26,26 @@ from pathlib import Path
 
 import numpy as np
 
-from ntkproof.checker.rules import RULES
-from ntkproof.checker.rules.flip_descent import kept, shrinking
-from ntkproof.datasets import load, prepare
-from ntkproof.problem import Dataset, InputError, Network, Weights, exact
-from ntkproof.problem import Training as TrainingOf
+from ntkproof.checker.convergence.formulas import kept, shrinking
+from ntkproof.checker.logic.numbers import InputError, exact
+from ntkproof.checker.problem.dataset import Dataset
+from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.training import Training as TrainingOf
+from ntkproof.checker.problem.weights import Weights
+from ntkproof.checker.table import RULES
+from ntkproof.data.datasets import load, prepare
+from ntkproof.data.runs import saved_steps
+from ntkproof.data.weights import load_weights
 from ntkproof.prover.certify import certify
 from ntkproof.prover.floats import FLOATS
-from ntkproof.runs import saved_steps
-from ntkproof.simulate.runs import Experiment
-from ntkproof.simulate.saved import train
+from ntkproof.simulation.experiment import Experiment
+from ntkproof.simulation.saved import train
 from ntkproof.theorems import both, bowman2023, bowman2023_path, du2019, lecture, relu, relu_descent, smooth, steps
 from ntkproof.theorems.certify import prepare as prepare_facts
 from ntkproof.theorems.facts import Facts
 from ntkproof.theorems.instance import certify_instance
 from ntkproof.theorems.other_losses import other_loss
 from ntkproof.theorems.theorem import Hypothesis, Plan, least_width
-from ntkproof.weights import load_weights
 
 SETS = ("wine", "breast_cancer", "digits", "diabetes")
 SMOOTH = ("erf", "tanh", "sin")
@@ -309,7 +312,7 @@ def training_rows(entry: Training) -> None:
 
 def predicted(experiment: Experiment, step_size: str) -> int:
     """Return the steps after which the linear prediction of the loss is at 1e-4 of its start."""
-    from ntkproof.simulate.saved import _predicted_steps
+    from ntkproof.simulation.saved import _predicted_steps
 
     return _predicted_steps(experiment, float(exact(step_size)))
 

@@ -31,7 +31,7 @@ from ntkproof.simulation.experiment import Experiment
 from ntkproof.simulation.saved import train
 from ntkproof.theorems.instance import certify_instance, certify_quantities
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent / "given_weights"
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pattern", nargs="?", default="*", help="shell pattern of names, e.g. 'given-wine*'")
     parser.add_argument("-o", "--output", type=Path, default=FOLDER, help="the folder to write to")
-    parser.add_argument("--larger", action="store_true", help="make those that are not kept in this folder")
+    parser.add_argument("--larger", action="store_true", help="make those that are not kept in that folder")
     given = parser.parse_args()
     if given.larger and given.output == FOLDER:
         parser.error("--larger needs --output")

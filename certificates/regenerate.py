@@ -2,7 +2,7 @@
 
 Every certificate is made through the Python API.  Named datasets are prepared with constant columns dropped,
 columns standardised and rows normalised, unless the entry says otherwise.  Delete and rerun at will: the files
-depend only on the data, the prover and the gap.
+depend only on the data, the prover and the gap.  The name of an entry starts with its folder.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def _full() -> list[Entry]:
     sets = [("wine", None), ("diabetes", None), ("breast_cancer", None), ("digits", 500)]
     return [
         Entry(
-            f"{name}{rows or ''}-{activation}-{hidden_or_all(depth)}-depth{depth}",
+            f"lambda_min/{name}{rows or ''}-{activation}-{hidden_or_all(depth)}-depth{depth}",
             prepared(name, rows),
             Network(activation, depth, hidden_or_all(depth)),
         )
@@ -152,11 +152,19 @@ def _full() -> list[Entry]:
 
 def _small() -> list[Entry]:
     tiny = [
-        Entry(f"three-{activation}-hidden-depth1", planted("three points", THREE), Network(activation, 1, "hidden"))
+        Entry(
+            f"lambda_min/three-{activation}-hidden-depth1",
+            planted("three points", THREE),
+            Network(activation, 1, "hidden"),
+        )
         for activation in ("relu", "erf")
     ]
     return tiny + [
-        Entry(f"{name}{rows}-{activation}-hidden-depth1", prepared(name, rows), Network(activation, 1, "hidden"))
+        Entry(
+            f"lambda_min/{name}{rows}-{activation}-hidden-depth1",
+            prepared(name, rows),
+            Network(activation, 1, "hidden"),
+        )
         for name in ("wine", "digits")
         for rows in (10, 20, 50)
         for activation in ("relu", "erf")
@@ -167,53 +175,55 @@ def _refutations() -> list[Entry]:
     pairs = [[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0], [1.0, 1.0], [-1.0, -1.0]]
     plane = [*THREE, [-2.0, 1.0]]
     return [
-        Entry("iris-relu-all-depth1", lambda: load("iris"), Network("relu")),
-        Entry("iris-erf-all-depth1", lambda: load("iris"), Network("erf")),
-        Entry("pairs-relu-all-depth1", planted("antipodal pairs", pairs), Network("relu")),
-        Entry("plane-identity-all-depth2", planted("four points in a plane", plane), Network("identity", 2)),
+        Entry("lambda_min/iris-relu-all-depth1", lambda: load("iris"), Network("relu")),
+        Entry("lambda_min/iris-erf-all-depth1", lambda: load("iris"), Network("erf")),
+        Entry("lambda_min/pairs-relu-all-depth1", planted("antipodal pairs", pairs), Network("relu")),
+        Entry("lambda_min/plane-identity-all-depth2", planted("four points in a plane", plane), Network("identity", 2)),
     ]
 
 
 def _others() -> list[Entry]:
     biased = Network("leaky_relu(0.1)", 2, bias="0.25", weight_std="1.5")
     return [
-        Entry("wine20-relu-nngp-depth2", prepared("wine", 20), Network("relu", 2), {"kernel": "nngp"}),
-        Entry("wine20-leaky-bias-all-depth2", prepared("wine", 20), biased),
-        Entry("wine20-sin-all-depth1", prepared("wine", 20), Network("sin")),
-        Entry("wine20-cos-all-depth1", prepared("wine", 20), Network("cos", input_scale="fan-in")),
-        Entry("wine10-relu-both-depth1", prepared("wine", 10), Network("relu", 1, "both", bias="0.5")),
-        Entry("three-operator-norm", planted("three points", THREE), Network(), {"statement": "operator-norm"}),
-        Entry("wine-operator-norm", prepared("wine"), Network(), {"statement": "operator-norm"}),
-        Entry("wine10-operator-norm", prepared("wine", 10), Network(), {"statement": "operator-norm"}),
+        Entry("lambda_min/wine20-relu-nngp-depth2", prepared("wine", 20), Network("relu", 2), {"kernel": "nngp"}),
+        Entry("lambda_min/wine20-leaky-bias-all-depth2", prepared("wine", 20), biased),
+        Entry("lambda_min/wine20-sin-all-depth1", prepared("wine", 20), Network("sin")),
+        Entry("lambda_min/wine20-cos-all-depth1", prepared("wine", 20), Network("cos", input_scale="fan-in")),
+        Entry("lambda_min/wine10-relu-both-depth1", prepared("wine", 10), Network("relu", 1, "both", bias="0.5")),
+        Entry(
+            "spectrum/three-operator-norm", planted("three points", THREE), Network(), {"statement": "operator-norm"}
+        ),
+        Entry("spectrum/wine-operator-norm", prepared("wine"), Network(), {"statement": "operator-norm"}),
+        Entry("spectrum/wine10-operator-norm", prepared("wine", 10), Network(), {"statement": "operator-norm"}),
         Entry(HOLEY + "wine10-relu-assumed-lower", prepared("wine", 10), Network("relu", 1, "hidden")),
     ]
 
 
 def _spheres() -> list[SphereEntry]:
     return [
-        SphereEntry("sphere-relu-d2", 2, Network("relu")),
-        SphereEntry("sphere-relu-bias-d3", 3, Network("relu", bias="0.5")),
-        SphereEntry("sphere-erf-d3-depth3", 3, Network("erf", 3)),
-        SphereEntry("sphere-relu-odd-d5", 5, Network("relu", 1, "hidden"), {"statement": "odd-vanish"}),
+        SphereEntry("sphere/sphere-relu-d2", 2, Network("relu")),
+        SphereEntry("sphere/sphere-relu-bias-d3", 3, Network("relu", bias="0.5")),
+        SphereEntry("sphere/sphere-erf-d3-depth3", 3, Network("erf", 3)),
+        SphereEntry("sphere/sphere-relu-odd-d5", 5, Network("relu", 1, "hidden"), {"statement": "odd-vanish"}),
     ]
 
 
 def _further() -> list[Entry]:
     wine = prepared("wine", 10)
     return [
-        Entry("wine50-tanh-hidden-depth1", prepared("wine", 50), Network("tanh", 1, "hidden")),
-        Entry("wine50-gelu-hidden-depth1", prepared("wine", 50), Network("gelu", 1, "hidden")),
-        Entry("wine10-spectrum", wine, Network("erf", 1, "hidden"), {"statement": "spectrum"}),
-        Entry("wine10-condition-number", wine, Network("erf", 1, "hidden"), {"statement": "condition-number"}),
-        Entry("wine10-effective-rank", wine, Network("erf", 1, "hidden"), {"statement": "effective-rank"}),
-        Entry("wine10-a-priori", wine, Network("relu", 1, "hidden"), {"statement": "a-priori"}),
+        Entry("lambda_min/wine50-tanh-hidden-depth1", prepared("wine", 50), Network("tanh", 1, "hidden")),
+        Entry("lambda_min/wine50-gelu-hidden-depth1", prepared("wine", 50), Network("gelu", 1, "hidden")),
+        Entry("spectrum/wine10-spectrum", wine, Network("erf", 1, "hidden"), {"statement": "spectrum"}),
+        Entry("spectrum/wine10-condition-number", wine, Network("erf", 1, "hidden"), {"statement": "condition-number"}),
+        Entry("spectrum/wine10-effective-rank", wine, Network("erf", 1, "hidden"), {"statement": "effective-rank"}),
+        Entry("spectrum/wine10-a-priori", wine, Network("relu", 1, "hidden"), {"statement": "a-priori"}),
     ]
 
 
 def _in_ball() -> list[BallEntry]:
     three, network = planted("three points", THREE, [1.0, -0.5, 0.25]), Network("erf", 2, bias="0.5")
     return [
-        BallEntry(f"ball-three-erf-{name}", three, network, {"statement": name, "width": 1000, "radius": "2"})
+        BallEntry(f"ball/ball-three-erf-{name}", three, network, {"statement": name, "width": 1000, "radius": "2"})
         for name in ("gradient-bound", "hessian-bound")
     ]
 
@@ -221,7 +231,9 @@ def _in_ball() -> list[BallEntry]:
 def _convergence() -> list[ConvergenceEntry]:
     def entry(name: str, rows: int, activation: str, theorem: str, suffix: str = "", **options: Any) -> Any:
         title = "-".join(filter(None, ("convergence", name, str(rows), activation, theorem, suffix)))
-        return ConvergenceEntry(title, prepared(name, rows, targets=True), activation, theorem, options)
+        return ConvergenceEntry(
+            f"convergence/{title}", prepared(name, rows, targets=True), activation, theorem, options
+        )
 
     table = [
         entry(name, rows, activation, theorem)
@@ -241,7 +253,7 @@ def _convergence() -> list[ConvergenceEntry]:
         entry("wine", 10, "erf", "smooth", "signs", init="signs"),
         entry("wine", 10, "relu", "relu", "signs", init="signs"),
         ConvergenceEntry(
-            "convergence-wine-10-erf-quartic",
+            "convergence/convergence-wine-10-erf-quartic",
             prepared("wine", 10, targets=True),
             "erf",
             None,
@@ -275,7 +287,7 @@ def main() -> None:
     parser.add_argument("--only", default="*", metavar="PATTERN", help="shell pattern of names, e.g. 'wine*depth1'")
     pattern = parser.parse_args().only
     for entry in entries():
-        if not fnmatch(entry.name, pattern):
+        if not any(fnmatch(name, pattern) for name in (entry.name, entry.name.partition("/")[2])):
             continue
         started = time.perf_counter()
         path = FOLDER / (entry.name + SUFFIX)
@@ -284,7 +296,7 @@ def main() -> None:
             old.unlink()
         files = write(entry.build(), path)
         size = sum(file.stat().st_size for file in files)
-        print(f"{entry.name:36}{size:>10} bytes{time.perf_counter() - started:>9.2f} s", flush=True)
+        print(f"{entry.name:56}{size:>10} bytes{time.perf_counter() - started:>9.2f} s", flush=True)
 
 
 if __name__ == "__main__":

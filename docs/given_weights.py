@@ -23,7 +23,7 @@ from ntkproof.checker.problem.weights import Weights
 from ntkproof.simulation.networks import Model
 from ntkproof.simulation.training import State, descent, flow
 
-FOLDER = Path(__file__).parents[1] / "certificates"
+FOLDER = Path(__file__).parents[1] / "certificates" / "given_weights"
 FIGURE = Path(__file__).parent / "figures" / "given-weights.png"
 EXAMPLES = (
     "wine-20-erf",

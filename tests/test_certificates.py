@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import flint
@@ -17,6 +15,8 @@ import oracle
 import pytest
 from scipy.special import ndtr
 
+from certificates import contents, given, regenerate
+from certificates.forgeries import FOLDER, Forgery, forgeries, places
 from ntkproof.checker import check
 from ntkproof.checker.activations.names import EXPRESSIONS
 from ntkproof.checker.arithmetic import arithmetic
@@ -25,25 +25,17 @@ from ntkproof.checker.logic.format import SUFFIX, Certificate
 from ntkproof.simulation.networks import Model
 from ntkproof.simulation.training import State
 
-FOLDER = Path(__file__).parent.parent / "certificates"
 ENGINES = ("fast", "reference")
+SIDECARS = FOLDER / "lambda_min"  # of the certificates that float64 is compared with
 LARGEST_QUICK = 200  # rows up to which the reference arithmetic always checks
 SAMPLE = "diabetes-relu-hidden-depth1"  # the larger one that it always checks too
 MAX_BYTES = 17 * 10**6  # of everything but the certificates about given weights
 MAX_GIVEN_BYTES = 10 * 10**6  # of those
 
 
-def script(path: str) -> ModuleType:
-    """Import a script of the folder of certificates."""
-    spec = importlib.util.spec_from_file_location(f"certificates_{Path(path).stem}", FOLDER / path)
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @cache
 def document(name: str) -> dict[str, Any]:
-    return json.loads((FOLDER / (name + SUFFIX)).read_text())
+    return json.loads(places()[name].read_text())
 
 
 def rows(name: str) -> int:
@@ -74,16 +66,18 @@ def rests_on(name: str) -> set[str]:
     return RESTS_ON[name.split("-", 4)[4]] if name in CONVERGENT else set()
 
 
-def names(folder: Path) -> list[str]:
-    return sorted(path.name.removesuffix(SUFFIX) for path in folder.glob("*" + SUFFIX))
+def names(*families: str) -> list[str]:
+    """The shipped certificates of some families."""
+    return [name for name, path in places().items() if path.parent.name in families]
 
 
 def trusts(engine: str) -> str:
     return f"arithmetic ({engine}): {arithmetic(engine).trusts}"
 
 
-SPHERES = [name for name in names(FOLDER) if name.startswith("sphere-")]  # see tests/checker/rules/test_sphere.py
-SHIPPED = [name for name in names(FOLDER) if name not in SPHERES]
+STATIC, CONVERGENT = names("lambda_min", "spectrum"), names("convergence")
+IN_BALL = names("ball")  # see tests/checker/rules/test_operator_norms.py
+SHIPPED = [*STATIC, *CONVERGENT, *IN_BALL, *names("given_weights")]  # spheres: see tests/checker/rules/test_sphere.py
 HOLEY = {  # the step that is assumed, in words, and what else a certificate rests on
     "wine10-relu-assumed-lower": ("lower", "lambda_min of kernel, lower bound {value}", ()),
     "convergence-wine-10-erf-huang2020": ("distance", "initial_deviation, upper bound {value}", ("FLOW",)),
@@ -93,10 +87,16 @@ HOLEY = {  # the step that is assumed, in words, and what else a certificate res
         ("GAUSSIAN", "CUSTOM"),
     ),
 }
-FORGED = json.loads((FOLDER / "rejected" / "index.json").read_text())
-CONVERGENT = [name for name in SHIPPED if name.startswith("convergence-")]
-IN_BALL = [name for name in SHIPPED if name.startswith("ball-")]  # see tests/checker/rules/test_operator_norms.py
-STATIC = [name for name in SHIPPED if not name.startswith(("convergence-", "ball-", "given-"))]
+FORGED = forgeries()
+SHARPEST = (  # lies by so few units that one fewer is derived
+    "lower-raised",
+    "lower-raised-erf",
+    "upper-lowered",
+    "upper-lowered-erf",
+    "radius-one-less",
+    "norm-bound-lowered",
+    "norm-bound-raised",
+)
 GAUSSIAN = "the hidden weights are independent standard normal at initialisation"
 BOTH = "all weights are independent standard normal at initialisation"
 BOTH_AND_BIASES = "all weights and biases are independent standard normal at initialisation"
@@ -143,8 +143,9 @@ DEEP_GIVEN = [name for name in GIVEN if "tanh" in name]  # 6 seconds each
 
 
 def test_the_script_knows_all_certificates():
-    known = {entry.name for entry in (*script("regenerate.py").entries(), *script("given.py").ENTRIES)}
-    assert known == {*SHIPPED, *SPHERES, *(f"holey/{name}" for name in names(FOLDER / "holey"))}
+    known = {entry.name for entry in regenerate.entries()} | {f"given_weights/{entry.name}" for entry in given.ENTRIES}
+    assert known == {f"{path.parent.name}/{name}" for name, path in places().items()}
+    assert len(known) == len(list(FOLDER.rglob("*" + SUFFIX)))  # no two of one name
 
 
 def test_the_folder_is_small():
@@ -154,20 +155,26 @@ def test_the_folder_is_small():
     assert sum(path.stat().st_size for path in files if path not in given) < MAX_BYTES
 
 
+def test_the_page_lists_the_certificates():
+    assert (FOLDER / "README.md").read_text() == contents.page()
+    assert {path.parent.name for path in places().values()} == set(contents.FAMILIES)
+
+
 def test_no_sidecar_is_left_over():
     named = set()
     for name in SHIPPED:
+        folder = places()[name].parent
         dataset = document(name)["problem"]["dataset"]
         arrays = [dataset["inputs"], dataset.get("targets", {})]
         arrays += [array for step in document(name)["steps"] for array in step["witness"].values()]
         weights = document(name)["problem"].get("weights", {"layers": [], "biases": []})
         arrays += weights["layers"] + weights["biases"]
-        named |= {array["file"] for array in arrays if "file" in array}
-    assert named == {path.name for path in FOLDER.glob("*.bin")}
+        named |= {folder / array["file"] for array in arrays if "file" in array}
+    assert named == set(FOLDER.rglob("*.bin"))
 
 
 def is_valid(name: str, engine: str) -> None:
-    verdict = check(FOLDER / (name + SUFFIX), engine=engine)
+    verdict = check(places()[name], engine=engine)
     assert (verdict.verdict, verdict.code, verdict.exit_code) == ("valid", "", 0), verdict
     assert verdict.assumptions == (*sorted(rests_on(name)), trusts(engine))
     assert verdict.conclusion == document(name)["conclusion"]["claim"]
@@ -230,7 +237,7 @@ def float_duals(name: str, q: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np
 
 def float_kernel(problem: dict[str, Any]) -> np.ndarray:
     """The Gram matrix in float64: the recursion written once more, for whole matrices."""
-    network, x = problem["network"], oracle.array(problem["dataset"]["inputs"], FOLDER)
+    network, x = problem["network"], oracle.array(problem["dataset"]["inputs"], SIDECARS)
     beta2, weight2 = float(network["bias"]) ** 2, float(network["weight_std"]) ** 2
     c = weight2 * (x @ x.T) / (x.shape[1] if network["input_scale"] == "fan-in" else 1) + beta2
     tangent = c
@@ -259,7 +266,7 @@ def float_estimate(name: str) -> tuple[float, float]:
 def test_the_conclusion_contains_the_float64_estimate(name: str):
     claim = document(name)["conclusion"]["claim"]
     if claim["kind"] == "operator_norm":
-        estimate = np.linalg.norm(oracle.array(document(name)["problem"]["dataset"]["inputs"], FOLDER), 2)
+        estimate = np.linalg.norm(oracle.array(document(name)["problem"]["dataset"]["inputs"], SIDECARS), 2)
         error = 64 * np.finfo(float).eps * estimate
     else:
         estimate, error = float_estimate(name)
@@ -336,8 +343,8 @@ def test_a_convergence_says_what_its_problem_says(name: str):
 def test_the_rate_and_the_radius_are_possible(name: str):
     """No rate is above ``2λ_max(H)``, and a path to ``u = y`` is at least ``‖y‖/(B1‖X‖)`` long."""
     problem, claim = document(name)["problem"], document(name)["conclusion"]["claim"]
-    x = oracle.array(problem["dataset"]["inputs"], FOLDER)
-    y = oracle.array(problem["dataset"]["targets"], FOLDER)
+    x = oracle.array(problem["dataset"]["inputs"], SIDECARS)
+    y = oracle.array(problem["dataset"]["targets"], SIDECARS)
     assert float(claim["rate"]) <= 2 * np.linalg.eigvalsh(float_kernel(problem))[-1]
     steepest = 2 / np.sqrt(np.pi) if activation(name) == "erf" else 1
     if problem["training"]["init"] == "antisymmetric":
@@ -376,14 +383,14 @@ def test_the_theorems_of_the_literature_ask_for_more():
 
 def start(name: str) -> tuple[Certificate, State]:
     """The certificate and the network at its weights, in float64."""
-    certificate = read(FOLDER / (name + SUFFIX))
+    certificate = read(places()[name])
     problem = certificate.problem
     model = Model(problem.network, problem.weights, problem.dataset.inputs)
     return certificate, State(model, problem.dataset.targets, model.start)
 
 
 def test_every_certificate_about_given_weights_is_pinned():
-    assert sorted(GIVEN) == [name for name in SHIPPED if name.startswith("given-")]
+    assert sorted(GIVEN) == sorted(names("given_weights"))
 
 
 @pytest.mark.parametrize("name", [name for name in GIVEN if kind(name) == "convergence"])
@@ -411,16 +418,16 @@ def test_widths_of_given_weights():
 
 
 def test_every_holey_certificate_is_pinned():
-    assert names(FOLDER / "holey") == sorted(HOLEY)
+    assert sorted(names("holey")) == sorted(HOLEY)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", HOLEY)
 def test_holey(name: str, engine: str):
-    verdict = check(FOLDER / "holey" / (name + SUFFIX), engine=engine)
+    verdict = check(places()[name], engine=engine)
     assert (verdict.verdict, verdict.code, verdict.exit_code, verdict.valid) == ("holey", "", 3, False)
     step, words, others = HOLEY[name]
-    claim = next(each["claim"] for each in document(f"holey/{name}")["steps"] if each["id"] == step)
+    claim = next(each["claim"] for each in document(name)["steps"] if each["id"] == step)
     assumed = "assumed without proof: " + words.format(**claim)
     assert verdict.assumptions == (*sorted([assumed, *(globals()[other] for other in others)]), trusts(engine))
 
@@ -428,30 +435,40 @@ def test_holey(name: str, engine: str):
 # Forgeries ------------------------------------------------------------------------------------------------------
 
 
-def test_the_index_lists_the_folder():
-    listed = [entry["file"] for entry in FORGED]
-    assert listed == sorted(path.name for path in (FOLDER / "rejected").glob("*" + SUFFIX))
-    assert len(set(listed)) == len(listed) >= 45
-    assert "empty-derivation" in listed[0]
-    assert all(entry["falsehood"] and entry["verdict"] in ("invalid", "malformed") for entry in FORGED)
+def test_every_forgery_has_a_name_and_a_falsehood():
+    assert len({forgery.name for forgery in FORGED}) == len(FORGED) >= 771
+    assert all(
+        forgery.falsehood and (forgery.patch or forgery.text or forgery.encoding != "utf-8") for forgery in FORGED
+    )
 
 
-def test_the_folder_is_what_the_script_writes():
-    files = script("rejected/forge.py").build()
-    found = {path.name for path in (FOLDER / "rejected").iterdir() if path.suffix in (".json", ".bin")}
-    assert found == set(files)
-    assert [name for name, data in files.items() if (FOLDER / "rejected" / name).read_bytes() != data] == []
+@pytest.fixture(scope="module")
+def forged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for forgeries."""
+    return tmp_path_factory.mktemp("forged")
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("entry", FORGED, ids=lambda entry: entry["file"].removesuffix(SUFFIX))
-def test_forgery_is_rejected(entry: dict[str, str], engine: str):
-    verdict = check(FOLDER / "rejected" / entry["file"], engine=engine)
-    assert (verdict.verdict, verdict.code, verdict.step) == (entry["verdict"], entry["code"], entry["step"]), verdict
-    assert verdict.exit_code == {"invalid": 1, "malformed": 2}[entry["verdict"]]
+@pytest.mark.parametrize("forgery", FORGED, ids=lambda forgery: forgery.name)
+def test_forgery_is_rejected(forgery: Forgery, engine: str, forged: Path):
+    verdict = check(forgery.write(forged / forgery.name), engine=engine)
+    expected = "malformed" if forgery.code == "malformed" else "invalid"
+    assert (verdict.verdict, verdict.code, verdict.step) == (expected, forgery.code, forgery.step), verdict
+    assert verdict.exit_code == {"invalid": 1, "malformed": 2}[expected]
     assert verdict.conclusion is None
     assert verdict.reason
     assert "\n" not in verdict.reason
+
+
+@pytest.mark.parametrize("name", SHARPEST)
+def test_one_unit_less_is_no_lie(name: str):
+    """At least one arithmetic derives the number that is one unit closer to the truth."""
+    (forgery,) = (each for each in FORGED if each.name == name)
+    (operation,) = forgery.patch
+    units = operation["units"]
+    closer = replace(forgery, patch=({**operation, "units": units - (1 if units > 0 else -1)},))
+    steps = {check(closer.build().decode(), engine=engine).step for engine in ENGINES}
+    assert steps != {forgery.step}
 
 
 def test_a_sidecar_is_no_link(tmp_path: Path):

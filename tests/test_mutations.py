@@ -16,7 +16,6 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import convergence_oracle
@@ -24,12 +23,11 @@ import deep
 import oracle
 import pytest
 
+from certificates.forgeries import places
 from ntkproof.checker import check
 from ntkproof.checker.activations.names import expression_of
-from ntkproof.checker.logic.format import SUFFIX
 from ntkproof.checker.table import RULES
 
-FOLDER = Path(__file__).parent.parent / "certificates"
 LARGEST = 60  # rows of a certificate that is mutated
 BYTES_SAMPLED = 24  # of each array
 ALWAYS = 50  # mutations of each certificate that are always tried
@@ -65,7 +63,7 @@ ADDED = {"kind": "lambda_min", "null_rows": [0, 1], "assumed": 0, "base64": "", 
 
 
 def load(name: str) -> Json:
-    return json.loads((FOLDER / (name + SUFFIX)).read_text())
+    return json.loads(places()[name].read_text())
 
 
 def rows(name: str) -> int:
@@ -75,9 +73,7 @@ def rows(name: str) -> int:
 
 def small_ones() -> list[str]:
     """The certificates with few rows, holey ones included."""
-    paths = [*FOLDER.glob("*" + SUFFIX), *FOLDER.glob("holey/*" + SUFFIX)]
-    names = [str(path.relative_to(FOLDER)).removesuffix(SUFFIX) for path in paths]
-    return sorted(name for name in names if 0 < rows(name) <= LARGEST and judged(name))
+    return sorted(name for name in places() if 0 < rows(name) <= LARGEST and judged(name))
 
 
 def judged(name: str) -> bool:
@@ -92,7 +88,7 @@ MUTATED = small_ones()
 
 def convergences() -> list[str]:
     """The certificates of convergence that the judge of convergence knows, of at most 20 rows."""
-    names = sorted(path.name.removesuffix(SUFFIX) for path in FOLDER.glob("convergence-*" + SUFFIX))
+    names = [name for name, path in places().items() if path.parent.name == "convergence"]
     return [name for name in names if rows(name) <= 20 and is_converging(load(name))]
 
 
@@ -375,7 +371,7 @@ def test_many_mutations_of_a_convergence_by_reference(name: str):
 
 # Bounds in a ball -----------------------------------------------------------------------------------------------
 
-IN_BALL = sorted(path.name.removesuffix(SUFFIX) for path in FOLDER.glob("ball-*" + SUFFIX))
+IN_BALL = [name for name, path in places().items() if path.parent.name == "ball"]
 
 
 @pytest.mark.parametrize("name", IN_BALL)

@@ -41,7 +41,7 @@ from ntkproof.prover.certify import certify
 from ntkproof.prover.sphere import certify_sphere, multiplicity
 
 ENGINES = ("fast", "reference")
-FOLDER = Path(__file__).parents[3] / "certificates"
+FOLDER = Path(__file__).parents[3] / "certificates" / "sphere"
 NAMES = ("relu", "leaky_relu(0.3)", "leaky_relu(-0.5)", "abs", "identity", "erf", "sin", "cos")
 TINY = Fraction(1, 10**25)
 
