@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ntkproof.gram import enclose_gram
     from ntkproof.literature.claim import Claim, Document, Evidence, Outcome, Registry
     from ntkproof.literature.claim import run as run_claim
-    from ntkproof.prediction.limit import predict
+    from ntkproof.prediction import predict
     from ntkproof.simulation.experiment import Experiment
     from ntkproof.simulation.networks import empirical_ntk
     from ntkproof.simulation.runs import simulate
@@ -47,13 +47,13 @@ NAMES = {  # the module of each name; behind a colon what it is called there
     "empirical_ntk": "simulation.networks",
     "enclose_gram": "gram",
     "Evidence": "literature.claim",
-    "Experiment": "simulation.runs",
+    "Experiment": "simulation.experiment",
     "InputError": "checker.logic.numbers",
     "load": "data.datasets",
     "Malformed": "checker.logic.reading",
     "Network": "checker.problem.network",
     "Outcome": "literature.claim",
-    "predict": "prediction",
+    "predict": "prediction.limit",
     "prepare": "data.datasets",
     "read": "checker.check",
     "read_run": "data.runs",

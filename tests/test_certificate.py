@@ -18,9 +18,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ntkproof import certificate as certificate_module
 from ntkproof.certificate import float_array, integer_array, to_json, write
 from ntkproof.checker.check import parse, read
-from ntkproof.checker.logic import format as certificate_module
 from ntkproof.checker.logic import format as format_module
 from ntkproof.checker.logic.arrays import Array
 from ntkproof.checker.logic.format import Certificate, Step

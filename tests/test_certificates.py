@@ -28,7 +28,6 @@ from ntkproof.simulation.training import State
 ENGINES = ("fast", "reference")
 SIDECARS = FOLDER / "lambda_min"  # of the certificates that float64 is compared with
 LARGEST_QUICK = 200  # rows up to which the reference arithmetic always checks
-SAMPLE = "diabetes-relu-hidden-depth1"  # the larger one that it always checks too
 MAX_BYTES = 17 * 10**6  # of everything but the certificates about given weights
 MAX_GIVEN_BYTES = 10 * 10**6  # of those
 
@@ -54,7 +53,7 @@ def is_slow(name: str) -> bool:
     """Whether the reference arithmetic takes more than 3 seconds."""
     if name in GIVEN:
         return name not in QUICK_GIVEN
-    return name != SAMPLE and rows(name) > (40 if activation(name) in EXPRESSIONS else LARGEST_QUICK)
+    return rows(name) > (40 if activation(name) in EXPRESSIONS else LARGEST_QUICK)
 
 
 def rests_on(name: str) -> set[str]:
@@ -493,5 +492,5 @@ def test_a_sidecar_is_no_link(tmp_path: Path):
 
 
 def test_a_text_has_no_folder_to_read_sidecars_from():
-    verdict = check(json.dumps(document(SAMPLE)))
+    verdict = check(json.dumps(document("diabetes-relu-hidden-depth1")))
     assert (verdict.code, "no folder" in verdict.reason) == ("malformed", True)

@@ -26,9 +26,10 @@ ROOMS = (
     "prediction",
     "simulation",
     "literature",
-    "show",
     "statements",
+    "show",
     "commands",
+    "__main__",
     "pytest_plugin",
     "__init__",
 )

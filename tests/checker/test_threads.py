@@ -107,7 +107,7 @@ def test_a_false_proof_beside_threads_that_compute_and_set_everything(engine: st
 
     try:
         with meanwhile(other_check), meanwhile(settings):
-            verdicts = [check(FALSE, engine=engine) for _ in range(3 if engine == "reference" else 8)]
+            verdicts = [check(FALSE, engine=engine) for _ in range(1 if engine == "reference" else 8)]
     finally:
         flint.ctx.prec, mpmath.mp.prec, mpmath.iv.prec = 53, 53, 53
     assert not any(verdict.valid for verdict in verdicts)
@@ -138,5 +138,5 @@ def test_checks_beside_each_other_say_what_they_say_alone(engine: str, short_swi
     alone = [check(path, engine=engine) for path in files]
     assert [verdict.exit_code in (0, 3) for verdict in alone] == [True] * (len(files) - 1) + [False]
     with ThreadPoolExecutor(4) as pool:
-        beside = list(pool.map(lambda path: check(path, engine=engine), files * 2))
-    assert beside == alone * 2
+        beside = list(pool.map(lambda path: check(path, engine=engine), files))
+    assert beside == alone

@@ -29,7 +29,7 @@ def test_json_has_every_number_with_its_error(run: Run, xor: tuple[str, ...]) ->
     found = json.loads(result.out)
     data = load("points.csv", target="y")
     assert data.targets is not None
-    limit = predict.predict(
+    limit = predict(
         Dataset(data.inputs[:4], data.targets[:4]),
         Network("erf", train="both"),
         times=("0.5", "30"),
