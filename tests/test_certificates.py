@@ -75,8 +75,8 @@ def trusts(engine: str) -> str:
 
 
 STATIC, CONVERGENT = names("lambda_min", "spectrum"), names("convergence")
-IN_BALL = names("ball")  # see tests/checker/rules/test_operator_norms.py
-SHIPPED = [*STATIC, *CONVERGENT, *IN_BALL, *names("given_weights")]  # spheres: see tests/checker/rules/test_sphere.py
+IN_BALL = names("ball")  # see tests/checker/random_start/test_operator_norms.py
+SHIPPED = [*STATIC, *CONVERGENT, *IN_BALL, *names("given_weights")]  # spheres: see tests/checker/limit/test_sphere.py
 HOLEY = {  # the step that is assumed, in words, and what else a certificate rests on
     "wine10-relu-assumed-lower": ("lower", "lambda_min of kernel, lower bound {value}", ()),
     "convergence-wine-10-erf-huang2020": ("distance", "initial_deviation, upper bound {value}", ("FLOW",)),

@@ -45,6 +45,8 @@ def prove_start(draft: Draft, paths: str, smooth: bool) -> Start:
     at = evaluation(draft.setting)
     residual: Bound = draft.derive("residual", "given_residual", weaken=_weaker_residual(at))
     sigma = least_eigenvalue(draft)
+    if not sigma > 0:
+        raise InputError(f"λ_min(H_0) is not certified to be positive at these weights: the bound is {sigma:.3g}")
     if not smooth:
         largest_eigenvalue(
             draft, "norm", "inputs", "inputs_enclosure", {"side": narrow_side(draft.setting.problem.dataset)}

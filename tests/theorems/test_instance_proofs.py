@@ -21,6 +21,7 @@ from ntkproof.checker.logic.format import Certificate
 from ntkproof.checker.problem.dataset import Dataset
 from ntkproof.checker.problem.problem import Problem
 from ntkproof.checker.problem.weights import Weights
+from ntkproof.theorems import instance_start
 from ntkproof.theorems.instance import certify_instance
 
 engines = pytest.mark.parametrize("engine", ENGINES)
@@ -216,6 +217,12 @@ def test_equal_rows_leave_no_rank() -> None:
     problem = instance(3)
     twice = Dataset(problem.dataset.inputs[[0, 0]], np.array([1.0, 2.0]))
     assert "full rank" in reason(replace(problem, domain=twice))
+
+
+def test_a_bound_that_is_not_positive_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    # float64 sees a positive eigenvalue and the certified bound is below 0: once a TypeError
+    monkeypatch.setattr(instance_start, "least_eigenvalue", lambda draft: -1e-9)
+    assert "λ_min(H_0) is not certified to be positive" in reason(instance(3))
 
 
 def test_enormous_weights_are_refused() -> None:
