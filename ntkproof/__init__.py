@@ -53,7 +53,7 @@ NAMES = {  # the module of each name; behind a colon what it is called there
     "Malformed": "checker.logic.reading",
     "Network": "checker.problem.network",
     "Outcome": "literature.claim",
-    "predict": "prediction.limit",
+    "predict": "prediction",
     "prepare": "data.datasets",
     "read": "checker.check",
     "read_run": "data.runs",
