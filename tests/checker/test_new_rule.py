@@ -20,7 +20,8 @@ TOY = '''
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ntkproof.checker.logic.claim import LOWER, Claim, claim_field, read_integer
+from ntkproof.checker.logic.claim import LOWER, Claim, claim_field
+from ntkproof.checker.logic.reading import integer
 from ntkproof.checker.logic.rule import Derived, Rule
 
 
@@ -30,7 +31,7 @@ class Rows(Claim):
 
     kind: ClassVar[str] = "rows"
     concludes: ClassVar[bool] = True
-    least: int = claim_field(read_integer, LOWER)
+    least: int = claim_field(integer, LOWER)
 
 
 rows_counted = Rule(lambda setting, step: Derived(Rows(setting.problem.dataset.n)))
