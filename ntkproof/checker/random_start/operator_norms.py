@@ -15,6 +15,7 @@ from ntkproof.checker.activations.expressions import parse
 from ntkproof.checker.activations.facts import activation_facts, height_squared
 from ntkproof.checker.activations.names import expression_of
 from ntkproof.checker.activations.taylor import jet
+from ntkproof.checker.arithmetic.exact import integer_rows
 from ntkproof.checker.arithmetic.scalars import lower, root, upper
 from ntkproof.checker.logic.arguments import in_open_unit, positive, total_failure
 from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, Rejection, claim_field
@@ -305,7 +306,9 @@ def _norms(bound: Callable[..., Any], layers: Layers, problem: Problem) -> tuple
     def at(square: Fraction) -> Fraction:
         return min(upper(lambda numbers, x, v=v: bound(numbers, v.within(numbers), x), square) for v in variants)
 
-    squares = [at(unit * sum(a * a for a in row)) for row in problem.dataset.integer_rows()]
+    squares = [
+        at(unit * sum(a * a for a in row)) for row in integer_rows(problem.dataset.inputs, problem.dataset.exponent)
+    ]
     return root(max(squares)), root(sum(squares, Fraction(0)))
 
 
