@@ -42,8 +42,8 @@ rows_counted = Rule(lambda setting, step: Derived(Rows(setting.problem.dataset.n
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "toy.py").write_text(TOY)
     monkeypatch.setattr(ntkproof.checker, "__path__", [*ntkproof.checker.__path__, str(tmp_path)])
-    monkeypatch.setitem(RULES.modules, "rows_counted", "toy")  # type: ignore[attr-defined]
-    monkeypatch.setitem(KINDS.modules, "rows", "toy")  # type: ignore[attr-defined]
+    monkeypatch.setitem(RULES.data, "rows_counted", "toy")  # type: ignore[attr-defined]
+    monkeypatch.setitem(KINDS.data, "rows", "toy")  # type: ignore[attr-defined]
     monkeypatch.delitem(sys.modules, "ntkproof.checker.toy", raising=False)
 
 

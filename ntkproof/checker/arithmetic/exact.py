@@ -37,10 +37,6 @@ class Symmetric:
         """A_ij, for 0 <= i, j < n."""
         return self.rows[max(i, j)][min(i, j)]
 
-    def diagonal(self) -> list[int]:
-        """The n diagonal entries."""
-        return [row[-1] for row in self.rows]
-
     def lower(self) -> Iterator[int]:
         """The n(n+1)/2 entries of the row-major lower triangle."""
         return (value for row in self.rows for value in row)

@@ -66,7 +66,6 @@ def profile(evaluator: Evaluator, evaluation: Evaluation, matrices: bool) -> Pro
         bends = tuple(tuple(factor * bend for bend in row) for row in bends)
     padding = (Fraction(0),) * (depth + 1 - trained)
     return Profile(
-        samples=Fraction(n),
         trained=trained,
         scales=scales,
         slope=evaluator.slope,

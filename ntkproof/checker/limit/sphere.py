@@ -87,7 +87,7 @@ class Zonal:
 
 def _mercer(setting: Setting, step: Inputs) -> Derived:
     """``λ_k`` for k ≤ K, from κ at 2N+1 points ``tanh(j/s)``; zero where a symmetry says so, and never negative."""
-    problem, d = setting.problem, setting.problem.sphere.dimension
+    problem, d = setting.problem, setting.problem.domain.d
     highest, s, nodes, p = (step.integers[name] for name in ("max_frequency", "inverse_step", "nodes", "precision"))
     try:
         with setting.arithmetic.numbers(p) as numbers:
@@ -189,7 +189,7 @@ def _frequencies_vanish(setting: Setting, step: Inputs) -> Derived:
     first = vanishing(setting.problem, PARITIES.index(parity))
     if first is None:
         raise Rejection("no-symmetry", f"no symmetry makes the eigenvalues of {parity} frequency vanish")
-    return Derived(Vanishing(setting.problem.sphere.dimension, parity, first))
+    return Derived(Vanishing(setting.problem.domain.d, parity, first))
 
 
 mercer = Rule(

@@ -212,9 +212,8 @@ def test_storage_and_quadratic_form(impl: Any, data: st.DataObject) -> None:
         matrix = impl.Symmetric.from_lower(n, iter(a))
         assert matrix.n == n
         assert list(matrix.lower()) == a
-        assert matrix.diagonal() == [at(a, i, i) for i in range(n)]
         assert [[matrix.entry(i, j) for j in range(n)] for i in range(n)] == square(n, a, True)
-        assert {type(x) for x in [*matrix.lower(), *matrix.diagonal()]} == {int}
+        assert {type(x) for x in [*matrix.lower()]} == {int}
         expected = sum(v[i] * at(a, i, j) * v[j] for i in range(n) for j in range(n))
         assert impl.quadratic_form(matrix, v) == expected
 
