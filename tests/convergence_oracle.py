@@ -257,7 +257,7 @@ def descent(f: Facts, d: Derivation) -> Result:
 
 def flip_descent(f: Facts, d: Derivation) -> Result:
     sigma, least, spent, radius, drift = ball(f, d, "flip_descent")
-    require(f.eta is not None and not f.both and "flip_deviation" not in d, "descent along a path")
+    require(f.eta is not None and not f.both, "descent of the hidden weights")
     eps, kappa = sigma - least, 1 - f.eta * norm(f, d) ** 2 / 2
     require(kappa > 0 and kappa * spent - radius * eps > residual(f, d), "κΦ(R) - Rε(R) > ρ_0")
     x = f.eta * least * (kappa * least - eps)

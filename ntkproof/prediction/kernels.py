@@ -11,8 +11,8 @@ from ntkproof.checker.arithmetic.protocols import Tick
 from ntkproof.checker.limit.claims import Enclosure
 from ntkproof.checker.logic.rule import Setting
 from ntkproof.checker.problem.problem import Problem
-from ntkproof.prover.certify import enclose
 from ntkproof.prover.draft import Draft
+from ntkproof.prover.lambda_min import enclose
 
 
 @dataclass(frozen=True, eq=False)

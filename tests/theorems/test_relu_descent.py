@@ -67,7 +67,6 @@ BAD: dict[str, tuple[Any, tuple[str, str]]] = {
     "flow": (lambda c: about(c, step_size=None), ("convergence", "outside-theorem")),
     "longer steps": (lambda c: about(c, step_size="0.2"), ("convergence", "hypothesis")),
     "far too long": (lambda c: about(c, step_size="5"), ("convergence", "hypothesis")),
-    "flips of flow": (lambda c: alter(c, "deviation", rule="flip_deviation"), ("deviation", "claim-differs")),
     "no path": (lambda c: alter(c, "deviation", claim={"lipschitz": "no"}), ("convergence", "hypothesis")),
     "lipschitz": (lambda c: alter(c, "deviation", claim={"lipschitz": "yes"}), ("deviation", "claim-differs")),
     "smooth rule": (lambda c: alter(c, "convergence", rule="descent"), ("convergence", "hypothesis")),

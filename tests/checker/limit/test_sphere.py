@@ -39,6 +39,7 @@ from ntkproof.checker.table import RULES
 from ntkproof.commands.main import cli
 from ntkproof.prover.certify import certify
 from ntkproof.prover.sphere import certify_sphere, multiplicity
+from ntkproof.statements.statement import Question
 
 ENGINES = ("fast", "reference")
 FOLDER = Path(__file__).parents[3] / "certificates" / "sphere"
@@ -583,7 +584,7 @@ def test_a_problem_is_about_one_domain() -> None:
     with pytest.raises(InputError, match="not about a dataset"):
         _ = sphere.dataset
     with pytest.raises(InputError, match="not about the sphere"):
-        _ = dataset.sphere
+        _ = Question(dataset.dataset, network, {}, "fast", lambda done, total: None, lambda kind, line: None).sphere
     with pytest.raises(InputError):
         Problem(Sphere(3), network, training=Training(4))
     for dimension in (1, 0, -2, 1001, True, 2.0, "3", None):
