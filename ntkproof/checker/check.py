@@ -12,6 +12,7 @@ import numpy as np
 
 from ntkproof.checker.arithmetic import arithmetic
 from ntkproof.checker.logic import format
+from ntkproof.checker.logic.budget import allowing
 from ntkproof.checker.logic.claim import Rejection, to_fields
 from ntkproof.checker.logic.format import Certificate
 from ntkproof.checker.logic.load import load, noting
@@ -121,7 +122,8 @@ def _judged(certificate: Certificate, numbers: Arithmetic, tick: Tick, modules: 
             load(type(part).__module__.removeprefix("ntkproof.checker."))  # noted, whoever has read the problem
     replay = Replay(Setting(problem, numbers, tick), RULES, KINDS)
     try:
-        with np.errstate(all="ignore"):  # what NumPy does at overflow is not for the caller's settings to decide
+        # what NumPy does at overflow is not for the caller's settings to decide
+        with np.errstate(all="ignore"), allowing(certificate.size):
             proved = replay.run(certificate)
     except Rejection as error:
         why = error.code, error.reason, error.needed, error.derived

@@ -30,6 +30,7 @@ LEAST_POWER = -8
 DECAY = 72  # e^u counts as small once u <= -DECAY; more than -LEAST_POWER
 LARGEST_POWER = 256
 FINEST = Fraction(1, 2**30)
+MOST_BOXES = 200
 
 
 # Functions on [X, ∞) --------------------------------------------------------------------------------------------
@@ -257,16 +258,20 @@ def size(numbers: Any, value: Any) -> tuple[Fraction, Fraction]:
 
 def largest(node: Node, numbers: Any, a: Fraction, b: Fraction, order: int) -> list[Fraction]:
     """Return upper bounds of ``|σ|, |σ'|, …`` on ``[a, b]``, on one side of 0, bisecting where it has to."""
-    try:
-        jets = jet(node, numbers, seed(numbers, a, b, order, False), 1 if b > 0 else -1)
-        half = (b - a) / 2
-        return [size(numbers, c)[1] * factorial(k) / half**k for k, c in enumerate(jets)]
-    except (ValueError, OverflowError) as error:
-        if b - a < FINEST:
-            raise InputError(f"the activation has no finite value or derivative near x = {float(a):.6g}") from error
-    middle = (a + b) / 2
-    parts = [largest(node, numbers, *ends, order) for ends in ((a, middle), (middle, b))]
-    return [max(pair) for pair in zip(*parts, strict=True)]
+    found, ahead = [Fraction(0)] * (order + 1), [(a, b)]
+    for _ in range(MOST_BOXES):
+        a, b = ahead.pop()
+        try:
+            jets = jet(node, numbers, seed(numbers, a, b, order, False), 1 if b > 0 else -1)
+            sizes = [size(numbers, c)[1] * factorial(k) / ((b - a) / 2) ** k for k, c in enumerate(jets)]
+            found = [max(pair) for pair in zip(found, sizes, strict=True)]
+        except (ValueError, OverflowError):
+            if b - a < FINEST:
+                break
+            ahead += [((a + b) / 2, b), (a, (a + b) / 2)]
+        if not ahead:
+            return found
+    raise InputError(f"the activation has no finite value or derivative near x = {float(a):.6g}")
 
 
 def octaves(start: int) -> list[tuple[Fraction, Fraction]]:

@@ -25,7 +25,7 @@ MAX_POWER = 64
 MAX_DIGITS = 40
 FUNCTIONS = ("exp", "log", "sqrt", "sigmoid", "softplus", "cos", *ODD, *KINKS)
 
-_TOKENS = re.compile(r"(?: |\*\*|[-+*/()]|[0-9]+(?:\.[0-9]+)?(?:e-?[0-9]+)?(?![a-z0-9_.])|[a-z]+(?![a-z0-9_.]))*")
+_TOKENS = re.compile(r"(?: |\*\*|[-+*/()]|[0-9]+(?:\.[0-9]+)?(?:e-?[0-9]+)?(?![a-z0-9_.])|[a-z]+(?![a-z0-9_.]))*+")
 _BINARY = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 _RANK = {"+": 1, "-": 1, "*": 2, "/": 2, "neg": 3, "**": 4}
 

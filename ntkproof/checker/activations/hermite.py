@@ -21,6 +21,7 @@ from ntkproof.checker.activations.expressions import parse
 from ntkproof.checker.activations.hermite_pieces import COARSE, Integers, Measure, Pieces, pieces
 from ntkproof.checker.activations.nodes import parity
 from ntkproof.checker.activations.taylor import jet
+from ntkproof.checker.logic.budget import operations, spend
 
 MAX_TERMS = 2000
 
@@ -243,6 +244,7 @@ def _sum(left: Side, right: Side, rho: int, spread: int) -> tuple[int, int]:
         last = min(last, int((unit + 8) / (unit - log2(size))) + 1 if log2(size) < unit else last)
     elif size == 0:
         last = 0
+    spend(operations(last + 1, unit))
     total = 0
     for a, b in zip(x.coefficients[last::-1], y.coefficients[last::-1], strict=True):
         total = ((total * rho) >> unit) + ((a * b) >> unit)

@@ -13,7 +13,9 @@ from math import factorial, isqrt
 from typing import Any
 
 from ntkproof.checker.activations.bounds import seed
+from ntkproof.checker.activations.nodes import size
 from ntkproof.checker.activations.taylor import jet
+from ntkproof.checker.logic.budget import operations, spend
 
 MAX_BISECTIONS = 24
 
@@ -86,19 +88,20 @@ def _cells(
 
 def _cell(node: Any, numbers: Any, a: Fraction, b: Fraction, order: int, unit: int, choosy: bool) -> Cell | None:
     """Return the polynomials in ``t ∈ [−1, 1]`` of `Pieces` on ``[a, b]``, their errors and slopes; None if bad."""
+    spend(operations(size(node) * order**2, unit))
     side, half = (1 if b > 0 else -1), (b - a) / 2
     with numbers.at(COARSE) as coarse:
         box = jet(node, coarse, seed(coarse, a, b, order + 1, False), side)
         zero = coarse.rational(0)
 
-        def size(value: Any, factor: Fraction) -> int:
+        def above(value: Any, factor: Fraction) -> int:
             middle, radius = coarse.quantise((zero + value) * coarse.rational(factor), unit)
             return int(abs(middle) + radius)
 
-        distances = [size(box[order], Fraction(1)), size(box[order + 1], (order + 1) / half)]
+        distances = [above(box[order], Fraction(1)), above(box[order + 1], (order + 1) / half)]
         if choosy and max(distances) > order:
             return None
-        slopes = [size(box[1], 1 / half), size(box[2], 2 / half**2)]
+        slopes = [above(box[1], 1 / half), above(box[2], 2 / half**2)]
     with numbers.at(unit + 32) as fine:
         point = jet(node, fine, seed(fine, a, b, order, True), side)
         derivative = [(k + 1) * point[k + 1] * fine.rational(1 / half) for k in range(order)]
@@ -161,8 +164,8 @@ class Measure:
 
     def coefficients(self, jumps: list[list[Integers]], terms: int) -> list[tuple[Integers, int]]:
         """Return for each function ``E g h_k`` for k ≤ terms in units, and a bound of the 2-norm of the errors."""
-        order = len(jumps[0])
-        scales = _scales(terms)
+        order, scales = len(jumps[0]), _scales(terms)
+        spend(operations((order + terms) * len(self._places) * len(jumps) * order // 16 + terms * order, self._unit))
         count = 0  # bounds the error of every sum below, in units of 2^-(unit + bits)
         for m in reversed(range(order)):
             step = max(sum(map(abs, function[m])) for function in jumps)

@@ -47,8 +47,9 @@ def _rational(node: Node) -> Fraction:
     """Return the value of a number, a negated number or a fraction; 0 for any other node."""
     if node.op == "neg":
         return -_rational(node.args[0])
-    if node.op == "/" and _rational(node.args[1]):
-        return _rational(node.args[0]) / _rational(node.args[1])
+    if node.op == "/":
+        below = _rational(node.args[1])
+        return _rational(node.args[0]) / below if below else below
     return node.value if node.op == "number" else Fraction(0)
 
 
@@ -70,6 +71,11 @@ def parity(node: Node) -> str:
     if kinds[0] == "even" or node.op in ("cos", "abs"):
         return "even"
     return "odd" if node.op == "neg" or node.op in ODD else "none"
+
+
+def size(node: Node) -> int:
+    """Return the number of nodes."""
+    return 1 + sum(map(size, node.args))
 
 
 def has_kink(node: Node) -> bool:

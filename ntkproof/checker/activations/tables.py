@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ntkproof.checker.activations.bounds import seed
+from ntkproof.checker.activations.nodes import size
 from ntkproof.checker.activations.pointwise import COARSE, node_of, undefined
 from ntkproof.checker.activations.taylor import jet
 from ntkproof.checker.activations.values import LARGEST, Integers, Values
+from ntkproof.checker.logic.budget import operations, spend
 from ntkproof.checker.logic.claim import Rejection
 
 if TYPE_CHECKING:
@@ -272,6 +274,7 @@ def _table_at(
     worst = lost = 0
     for b in np.flatnonzero(occurs.reshape(-1, BLOCK).any(axis=1)).tolist():
         place = slice(b * BLOCK, (b + 1) * BLOCK)
+        spend(operations(size(node) * BLOCK, 64))
         block, here = _block(numbers, node, level, q, first + b), occurs[place]
         unknown = np.flatnonzero(here & (block.lost < 0))
         if unknown.size:

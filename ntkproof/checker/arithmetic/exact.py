@@ -12,6 +12,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ntkproof.checker.logic.budget import spend
+
 
 def check_length(what: str, found: int, expected: int) -> None:
     """Raise ValueError unless a matrix has as many entries, or rows, as it must."""
@@ -59,6 +61,7 @@ class Triangular:
 
 def gram(inputs: NDArray[np.float64], exponent: int) -> Symmetric:
     """Exact N N^T (r x r) for the integer matrix N of `integer_rows`, inputs of shape (r, c)."""
+    spend(len(inputs) ** 2 * (16 + inputs.shape[1] // 8))
     rows = integer_rows(inputs, exponent)
     return Symmetric(len(rows), tuple(tuple(_products(row, rows[: i + 1])) for i, row in enumerate(rows)))
 

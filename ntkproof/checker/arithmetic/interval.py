@@ -38,6 +38,7 @@ Interval: TypeAlias = Any
 
 Dyadic = tuple[int, int]  # (m, e): the number m * 2**e
 
+MAX_EXPONENT = 2**25  # in size: what is shifted by exponents stays small; exp has none larger
 GUARD = 10  # extra bits asked of the elementary functions, so that only the final rounding shows
 
 
@@ -169,8 +170,8 @@ def ends(x: Interval) -> tuple[Dyadic, Dyadic]:
 def _dyadic(number: Any) -> Dyadic:
     """Return an mpmath number (sign, mantissa, exponent, length) as (m, e); zero is (0, 0)."""
     sign, mantissa, e, _ = number
-    if not mantissa and e:
-        raise ValueError("an interval has an end that is not a finite number")
+    if (not mantissa and e) or abs(e) > MAX_EXPONENT:
+        raise ValueError("an interval has an end that is not a finite number, or is too large or too small")
     return -int(mantissa) if sign else int(mantissa), int(e)
 
 

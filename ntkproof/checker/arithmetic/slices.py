@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ntkproof.checker.arithmetic import exact
 from ntkproof.checker.arithmetic.exact import check_length
+from ntkproof.checker.logic.budget import spend
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -216,6 +217,7 @@ def gram(inputs: Floats, exponent: int) -> Symmetric:
     """
     if not np.isfinite(inputs).all():
         raise ValueError("inputs must be finite")
+    spend(len(inputs) ** 2 * (16 + inputs.shape[1] // 8))
     rows, columns = inputs.shape
     bits = slice_bits(4 * columns)  # four products of slices fit float64 together
     planes = _float_planes(inputs, exponent, bits)

@@ -19,6 +19,7 @@ from ntkproof.checker.activations.facts import activation_facts
 from ntkproof.checker.activations.values import activation_values
 from ntkproof.checker.arithmetic.scalars import root, root_below
 from ntkproof.checker.given_weights.norms import BLOCK, FORWARD, peak, product_error
+from ntkproof.checker.logic.budget import spend
 from ntkproof.checker.logic.claim import Rejection
 from ntkproof.checker.problem.weights import Weights
 
@@ -159,7 +160,8 @@ class Evaluator:
     @fitting()
     def run(self) -> Evaluation:
         """Return the outputs and the trained layers."""
-        n, depth = self.dataset.n, self.network.depth
+        n, depth, sizes = self.dataset.n, self.network.depth, [layer.shape for layer in self.weights.layers]
+        spend(n * sum(a * b // 2 + 100 * a + n * b // 16 for a, b in sizes))
         trained = {"hidden": (1,), "both": (1, 2)}.get(self.network.train, tuple(range(1, depth + 2)))
         sums = {k: _Sums(self.numbers.grams(n), self.numbers.grams(n)) for k in trained}
         inputs = self.numbers.quantise(self.dataset.inputs, Fraction(1), FORWARD)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ntkproof.checker.given_weights.evaluation import Back, Evaluator, Pass
 from ntkproof.checker.given_weights.norms import FORWARD, Rounded, peak
+from ntkproof.checker.logic.budget import spend
 
 Norms = tuple[tuple[Fraction, ...], ...]
 
@@ -34,7 +35,8 @@ class Factors:
         ``D_m = diag |ĥ^m|^{1/2}``.
         """
         of, slopes, errors = self.passed.of, self.passed.slopes, self.passed.slope_errors
-        depth, n = of.network.depth, of.dataset.n
+        depth, n, widths = of.network.depth, of.dataset.n, [layer.shape[0] for layer in self.passed.layers]
+        spend(n * depth**2 * max(widths) ** 3 // 16)
         backward = list(self.passed.backward())[:0:-1]
         links, rows, paths = ([[Fraction(0)] * layer for layer in range(depth)] for _ in range(3))
         bends = [[Fraction(0)] * (layer + 1) for layer in range(depth)]

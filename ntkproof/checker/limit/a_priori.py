@@ -18,6 +18,7 @@ from ntkproof.checker.activations.names import split_activation
 from ntkproof.checker.limit.claims import POWERS, EigenvalueBound, Enclosure, Interval, LambdaMin
 from ntkproof.checker.limit.inputs import root
 from ntkproof.checker.limit.kernels import FirstLayer
+from ntkproof.checker.logic.budget import operations, spend
 from ntkproof.checker.logic.claim import LOWER, UPPER, Rejection, claim_field
 from ntkproof.checker.logic.reading import listed, number, word
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting
@@ -125,6 +126,7 @@ def _power_enclosure(setting: Setting, step: Inputs) -> Derived:
         raise Rejection("bad-argument", "the argument power is 1 or even", ", ".join(map(str, POWERS)), str(k))
     rows, denominator = _covariances(setting)
     norms = [row[-1] for row in rows]
+    spend(operations(len(rows) ** 2, p + 2 * k * max(norms).bit_length()))
 
     def entry(x: int, q: int, r: int) -> int:
         size = isqrt((x ** (2 * k) << 2 * p) // (denominator**2 * (q * r) ** (k - 1)))
@@ -158,6 +160,7 @@ def _gershgorin(setting: Setting, step: Inputs) -> Derived:
     """
     linear, even = _hypotheses(setting.problem)
     squares, least = _squared_cosines(setting)
+    spend(operations(len(squares) ** 2 * step.integers["squarings"] + 2 ** step.integers["squarings"], 256))
     total = linear * _gap([[isqrt(x << _BITS) + 1 for x in row] for row in squares])
     before = Fraction(0)
     for tail in _tails(step.integers["squarings"]):

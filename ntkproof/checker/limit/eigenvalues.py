@@ -11,6 +11,7 @@ from math import floor
 from typing import TYPE_CHECKING
 
 from ntkproof.checker.limit.claims import EigenvalueBound, Enclosure, LambdaMin
+from ntkproof.checker.logic.budget import spend
 from ntkproof.checker.logic.claim import Rejection
 from ntkproof.checker.logic.rule import Derived, Inputs, Proved, Rule, Setting
 
@@ -47,6 +48,7 @@ def shifted_bound(setting: Setting, step: Inputs, claim: Enclosure, matrix: Matr
     if found != expected:
         reason = "the factor is not a packed lower triangle"
         raise Rejection("bad-witness", reason, f"{expected} integers", str(found))
+    spend(matrix.n**3 * triangle.width // 512)
     shift = floor(step.numbers["shift"] / unit)
     e, f = max(0, 2 * q - p), max(0, p - 2 * q)
     residual = setting.arithmetic.residual_norm(matrix, shift, sign, e, (triangle.width, triangle.data), f)

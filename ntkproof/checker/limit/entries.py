@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ntkproof.checker.activations.names import expression_of
 from ntkproof.checker.limit.claims import Enclosure
 from ntkproof.checker.limit.kernels import FirstLayer, Kernel
+from ntkproof.checker.logic.budget import operations, spend
 from ntkproof.checker.logic.claim import Rejection
 from ntkproof.checker.logic.load import load
 from ntkproof.checker.logic.rule import Derived, Inputs, Setting
@@ -85,6 +86,7 @@ def enclose_kernel(
         The integer matrix ``A`` and ``ρ`` with ``‖H − 2^-precision A‖ ≤ 2^-precision ρ``.
     """
     inputs = arithmetic.gram(problem.dataset.inputs, problem.dataset.exponent)
+    spend(operations(8 * problem.network.depth * inputs.n**2 // 2, working))
     if arithmetic.float64 and working <= FLOAT_BITS and expression_of(problem.network.activation) is None:
         try:
             vectorised = load("limit.float64").enclose_kernel_vectorised

@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from ntkproof.checker.limit.claims import Enclosure, Interval, LambdaMin
 from ntkproof.checker.limit.eigenvalues import MAX_FACTOR_WIDTH, enclosed
+from ntkproof.checker.logic.budget import spend
 from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, Rejection, claim_field, show
 from ntkproof.checker.logic.reading import listed, number
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting
@@ -60,6 +61,7 @@ def _spectrum(setting: Setting, step: Inputs) -> Derived:
     if vectors.shape != (matrix.n, matrix.n):
         needed, found = (f"{a} x {b}" for a, b in ((matrix.n, matrix.n), vectors.shape))
         raise Rejection("bad-witness", "the matrix of vectors has the wrong shape", needed, found)
+    spend(matrix.n**3 * vectors.width // 64)
     one = 4 ** step.integers["scale"]
     witness = (vectors.width, vectors.data)
     squares, defect = setting.arithmetic.congruence(None, matrix.n, witness)

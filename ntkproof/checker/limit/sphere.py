@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ntkproof.checker.activations.dual import activation
 from ntkproof.checker.activations.hermite import MAX_TERMS
 from ntkproof.checker.limit.kernels import FirstLayer, Kernel
+from ntkproof.checker.logic.budget import operations, spend
 from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, Rejection, claim_field
 from ntkproof.checker.logic.reading import integer, listed, number, word
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting
@@ -89,6 +90,7 @@ def _mercer(setting: Setting, step: Inputs) -> Derived:
     """``λ_k`` for k ≤ K, from κ at 2N+1 points ``tanh(j/s)``; zero where a symmetry says so, and never negative."""
     problem, d = setting.problem, setting.problem.domain.d
     highest, s, nodes, p = (step.integers[name] for name in ("max_frequency", "inverse_step", "nodes", "precision"))
+    spend(operations((nodes + 1) * (3 * highest + 24 * problem.network.depth + 2 * d.bit_length()), p))
     try:
         with setting.arithmetic.numbers(p) as numbers:
             kernel, constant = Zonal(problem, numbers, step.integers["terms"]), _constant(d, numbers)
@@ -149,7 +151,7 @@ def _legendre(d: int, highest: int, one: Any, t: Any) -> Iterator[Any]:
 
 def _errors(d: int, s: int, nodes: int) -> Iterator[Fraction]:
     """Yield, for every k, the error of ``C_d s⁻¹ Σ_j`` in units of ``C_d κ(1)``: of the step and of the cut."""
-    cut = Fraction(2) ** (d - 10 * (d - 1) * nodes // (7 * s)) / (d - 1)
+    cut = Fraction(2) ** max(-20_000, d - 10 * (d - 1) * nodes // (7 * s)) / (d - 1)
     for size in _largest(d):
         yield Fraction(size << (d + 5) // 2, 2 ** (7 * s) - 1) + cut
 

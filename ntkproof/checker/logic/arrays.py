@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_ARRAY = 2**31
+MAX_BYTES = 2**32  # of all arrays of a certificate
 MAX_INTEGER_WIDTH = 8192
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -66,8 +67,27 @@ class Array:
         return [int.from_bytes(data[k : k + w], "little", signed=True) for k in range(0, len(data), w)]
 
 
-def array_in(folder: Path | None) -> Reader:
-    """Return the reader of an array; ``folder`` is where files beside the certificate are."""
+@dataclass
+class Source:
+    """Where the arrays of a certificate are read from.
+
+    Args:
+        folder: where files beside it are; None if there are none.
+        left: how many bytes all arrays that are still to be read may have.
+    """
+
+    folder: Path | None = None
+    left: int = MAX_BYTES
+
+    def take(self, size: int, where: str) -> None:
+        """Count an array, or raise `Malformed`."""
+        self.left -= size
+        if self.left < 0:
+            raise Malformed(f"{where}: the arrays have more than {MAX_BYTES} bytes in all, each use counted")
+
+
+def array_in(source: Source) -> Reader:
+    """Return the reader of an array."""
 
     def read(raw: Any, where: str) -> Array:
         stored = isinstance(raw, dict) and "file" in raw
@@ -75,10 +95,11 @@ def array_in(folder: Path | None) -> Reader:
         top = record(raw, where, {"dtype": anything, "shape": listed(integer), "sha256": anything, **content})
         dtype, shape, sha256 = top["dtype"], top["shape"], top["sha256"]
         size = _size(dtype, shape, where)
+        source.take(size, where)
         if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
             raise Malformed(f"{where}.sha256: expected 64 lower-case hexadecimal digits")
         if stored:
-            data: bytes = load("logic.sidecars").content(top["file"], top["bytes"], size, where, folder)
+            data: bytes = load("logic.sidecars").content(top["file"], top["bytes"], size, where, source.folder)
         else:
             data = _base64(top["base64"], where)
         if len(data) != size:
@@ -90,11 +111,11 @@ def array_in(folder: Path | None) -> Reader:
     return read
 
 
-def floats_in(folder: Path | None, dimensions: int, dtypes: tuple[str, ...] = ("float64",)) -> Reader:
+def floats_in(source: Source, dimensions: int, dtypes: tuple[str, ...] = ("float64",)) -> Reader:
     """Return the reader of an array of floating-point numbers as float64."""
 
     def read(raw: Any, where: str) -> NDArray[np.float64]:
-        array: Array = array_in(folder)(raw, where)
+        array: Array = array_in(source)(raw, where)
         if array.dtype not in dtypes or len(array.shape) != dimensions:
             raise Malformed(f"{where}: expected a {' or '.join(dtypes)} array of {dimensions} dimension(s)")
         return array.floats()

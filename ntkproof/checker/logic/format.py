@@ -11,8 +11,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ntkproof.checker.logic.arrays import Array, array_in
-from ntkproof.checker.logic.reading import Malformed, Reader, identifier, listed, named, record, strict_json, text
+from ntkproof.checker.logic.arrays import Array, Source, array_in
+from ntkproof.checker.logic.reading import (
+    Malformed,
+    Reader,
+    contents,
+    identifier,
+    listed,
+    named,
+    record,
+    strict_json,
+    text,
+)
 
 FORMAT = "ntkproof-certificate-1"
 SUFFIX = ".cert.json"
@@ -43,13 +53,18 @@ class Certificate:
     conclusion_step: str
     conclusion: Mapping[str, Any]
 
+    @property
+    def size(self) -> int:
+        """The bytes of all its arrays."""
+        return int(self.problem.size) + sum(len(array.data) for step in self.steps for array in step.witness.values())
+
     def __repr__(self) -> str:
         rules = ", ".join(dict.fromkeys(step.rule for step in self.steps))
         return f"Certificate({dict(self.conclusion)}, {len(self.steps)} steps by {rules}, about {self.problem})"
 
 
-ProblemReader = Callable[[Path | None], Reader]
-"""Returns the reader of a problem, given the folder of the files beside the certificate."""
+ProblemReader = Callable[[Source], Reader]
+"""Returns the reader of a problem, given where its arrays are read from."""
 
 
 def read(path: Path | str, problem: ProblemReader) -> Certificate:
@@ -60,18 +75,9 @@ def read(path: Path | str, problem: ProblemReader) -> Certificate:
     """
     path = Path(path)
     try:
-        size = path.stat().st_size
-        content = path.read_bytes().decode("utf-8") if size <= MAX_TEXT else ""
-    except FileNotFoundError:
-        raise Malformed("no such file") from None
-    except OSError as error:
-        raise Malformed(f"cannot be read: {error.strerror}") from None
+        content = contents(path, MAX_TEXT).decode("utf-8")
     except UnicodeDecodeError as error:
         raise Malformed(f"not UTF-8 at byte {error.start}") from None
-    except ValueError:
-        raise Malformed("not a file name") from None
-    if size > MAX_TEXT:
-        raise Malformed(f"the file is longer than {MAX_TEXT} bytes")
     return parse(content, problem, path.parent)
 
 
@@ -81,16 +87,17 @@ def parse(content: str, problem: ProblemReader, folder: Path | None = None) -> C
     Raises:
         Malformed: as `read`.
     """
+    source = Source(folder)
 
     def step(raw: Any, where: str) -> Step:
         fields: dict[str, Reader] = {"id": identifier, "rule": identifier, "uses": listed(identifier)}
-        fields |= {"args": named(_scalar), "witness": named(array_in(folder)), "claim": _claim}
+        fields |= {"args": named(_scalar), "witness": named(array_in(source)), "claim": _claim}
         return Step(**record(raw, where, fields))
 
     def conclusion(raw: Any, where: str) -> dict[str, Any]:
         return record(raw, where, {"step": identifier, "claim": _claim})
 
-    readers = {"format": _format, "problem": problem(folder), "steps": listed(step), "conclusion": conclusion}
+    readers = {"format": _format, "problem": problem(source), "steps": listed(step), "conclusion": conclusion}
     top = record(strict_json(content), "certificate", readers)
     return Certificate(top["problem"], top["steps"], top["conclusion"]["step"], top["conclusion"]["claim"])
 

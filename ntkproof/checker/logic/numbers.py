@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-_DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,399})(\.[0-9]{1,400})?(e-?(0|[1-9][0-9]{0,2}))?")
+_DECIMAL = re.compile(r"(-?)(0|[1-9][0-9]{0,399})(?:\.([0-9]{1,400}))?(?:e(-?(?:0|[1-9][0-9]{0,2})))?")
+_CHUNK = 500  # digits: Python may refuse to convert more than 640 at once, as the process is set up
 
 
 class InputError(ValueError):
@@ -23,9 +24,12 @@ def parse_decimal(text: str) -> Fraction:
     Raises:
         InputError: if ``text`` is anything else (``nan``, ``inf``, ``1_0``, ``+1``, ``.5`` …).
     """
-    if not isinstance(text, str) or not _DECIMAL.fullmatch(text):
+    match = _DECIMAL.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
         raise InputError(f"not a decimal number: {str(text)[:60]!r}")
-    return Fraction(text)
+    sign, whole, part, power = match.groups(default="0")
+    size = (int(whole) + Fraction(int(part), 10 ** len(part))) * Fraction(10) ** int(power)
+    return -size if sign == "-" else size
 
 
 def exact(value: int | float | str | Fraction) -> Fraction:
@@ -52,6 +56,12 @@ def decimal(value: Fraction) -> str:
             rest, places = rest // prime, places + 1
     if rest != 1:
         raise InputError(f"{value} has no finite decimal expansion")
-    digits = str(abs(value.numerator) * 10**places // value.denominator).rjust(places + 1, "0")
+    digits = _digits(abs(value.numerator) * 10**places // value.denominator).rjust(places + 1, "0")
     whole, part = digits[: len(digits) - places], digits[len(digits) - places :].rstrip("0")
     return ("-" if value < 0 else "") + whole + ("." + part if part else "")
+
+
+def _digits(n: int) -> str:
+    """Return the digits of an integer that is not negative."""
+    high, low = divmod(n, 10**_CHUNK)
+    return _digits(high) + str(low).rjust(_CHUNK, "0") if high else str(low)

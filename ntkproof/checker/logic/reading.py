@@ -6,14 +6,18 @@ Trusted.  A reader takes a value and where it stands.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from pathlib import Path
+from stat import S_ISREG
 from typing import Any, NoReturn
 
 from ntkproof.checker.logic.numbers import InputError, decimal, parse_decimal
 
 MAX_INTEGER = 2**53
+MAX_CONTAINERS = 2**20
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 
@@ -24,8 +28,30 @@ class Malformed(ValueError):
     """The file is not a certificate; the message is one line that says where and why."""
 
 
+def contents(path: Path, most: int) -> bytes:
+    """Return the bytes of a regular file that has at most so many; raises `Malformed`."""
+    try:
+        with open(path, "rb", opener=_without_waiting) as file:
+            if not S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise Malformed("not a regular file")
+            found = file.read(most + 1)
+    except FileNotFoundError:
+        raise Malformed("no such file") from None
+    except OSError as error:
+        raise Malformed(f"cannot be read: {error.strerror}") from None
+    if len(found) > most:
+        raise Malformed(f"the file is longer than {most} bytes")
+    return found
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a pipe would wait for its other end
+
+
 def strict_json(text: str) -> Any:
     """Return the value of a JSON text without duplicate keys, floats, NaN, large integers or -0."""
+    if text.count("{") + text.count("[") > MAX_CONTAINERS:
+        raise Malformed(f"more than {MAX_CONTAINERS} lists and objects")
 
     def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: dict[str, Any] = {}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ntkproof.checker.logic.budget import STEP, spend
 from ntkproof.checker.logic.claim import Claim, Rejection, parse_claim
 from ntkproof.checker.logic.rule import Proved, Rule, Setting
 
@@ -58,6 +59,7 @@ class Replay:
             raise Rejection("wrong-domain", f"the rule {step.rule} is for problems about {rule.about}")
         self.setting.problem.well_defined()
         premises = tuple(self.proved[name] for name in step.uses)
+        spend(STEP + 100 * sum(len(premise.events) + 1 for premise in premises))
         stated = parse_claim(step.claim, self.kinds)
         inputs = rule.inputs(step, premises, stated)
         derived = rule.derive(self.setting, inputs)

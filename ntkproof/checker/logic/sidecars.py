@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from ntkproof.checker.logic.reading import Malformed
+from ntkproof.checker.logic.reading import Malformed, contents
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +30,6 @@ def content(name: Any, declared: int, size: int, where: str, folder: Path | None
             raise Malformed(f"{where}.file: {name} is missing or not a regular file")
         if path.stat().st_size != size:
             raise Malformed(f"{where}.file: {name} has {path.stat().st_size} bytes, not {size}")
-        return path.read_bytes()
+        return contents(path, size)
     except OSError as error:
         raise Malformed(f"{where}.file: {name} cannot be read: {error.strerror}") from None

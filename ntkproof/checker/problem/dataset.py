@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ntkproof.checker.logic.arrays import floats_in
+from ntkproof.checker.logic.arrays import Source, floats_in
 from ntkproof.checker.logic.load import load
 from ntkproof.checker.logic.numbers import InputError
 from ntkproof.checker.logic.reading import Reader, record, text
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
 MAX_ROWS = 20_000
@@ -118,11 +116,11 @@ def float64_array(array: Any, name: str, dimensions: int) -> NDArray[np.float64]
     return values
 
 
-def dataset_in(folder: Path | None) -> Reader:
+def dataset_in(source: Source) -> Reader:
     """Return the reader of ``problem.dataset``."""
 
     def read(raw: Any, where: str) -> Dataset:
-        fields = {"label": text, "inputs": floats_in(folder, 2), "targets": floats_in(folder, 1)}
+        fields = {"label": text, "inputs": floats_in(source, 2), "targets": floats_in(source, 1)}
         return Dataset(**record(raw, where, fields, optional=("targets",)))
 
     return read

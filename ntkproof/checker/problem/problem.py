@@ -16,8 +16,7 @@ from ntkproof.checker.problem.dataset import Dataset
 from ntkproof.checker.problem.network import Network, read_network
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from ntkproof.checker.logic.arrays import Source
     from ntkproof.checker.problem.sphere import Sphere
     from ntkproof.checker.problem.training import Training
     from ntkproof.checker.problem.weights import Weights
@@ -71,6 +70,13 @@ class Problem:
             raise InputError("the problem is about the sphere, not about a dataset")
         return self.domain
 
+    @property
+    def size(self) -> int:
+        """The bytes of its arrays."""
+        arrays = [] if not isinstance(self.domain, Dataset) else [self.domain.inputs]
+        arrays += [] if self.weights is None else self.weights.layers
+        return sum(array.nbytes for array in arrays)
+
     def facts(self) -> dict[str, str | int]:
         """Return what a verdict says of the problem."""
         parts = (part.facts() for part in (self.domain, self.training, self.weights) if part is not None)
@@ -83,12 +89,12 @@ class Problem:
             load("activations.bounds").require_growth(self.network.activation, expression)
 
 
-def problem_in(folder: Path | None) -> Reader:
+def problem_in(source: Source) -> Reader:
     """Return the reader of ``problem``, whose parts are read by the modules of their names."""
 
     def part(name: str) -> Reader:
         def read(raw: Any, where: str) -> Any:
-            return getattr(load(f"problem.{name}"), f"{name}_in")(folder)(raw, where)
+            return getattr(load(f"problem.{name}"), f"{name}_in")(source)(raw, where)
 
         return read
 

@@ -12,7 +12,7 @@ from ntkproof.checker.logic.numbers import InputError
 from ntkproof.checker.logic.reading import Reader, integer, record
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from ntkproof.checker.logic.arrays import Source
 
 MAX_DIMENSION = 1000
 
@@ -46,6 +46,6 @@ class Sphere:
         return self.dimension
 
 
-def sphere_in(folder: Path | None) -> Reader:
+def sphere_in(source: Source) -> Reader:
     """Return the reader of ``problem.sphere``."""
     return lambda raw, where: Sphere(**record(raw, where, {"dimension": integer}))

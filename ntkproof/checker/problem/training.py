@@ -14,7 +14,8 @@ from ntkproof.checker.problem.step_size import positive_step
 
 if TYPE_CHECKING:
     from fractions import Fraction
-    from pathlib import Path
+
+    from ntkproof.checker.logic.arrays import Source
 
 MAX_WIDTH = 10**60
 
@@ -61,7 +62,7 @@ class Training:
         return self.width // 2 if self.init == "antisymmetric" else self.width
 
 
-def training_in(folder: Path | None) -> Reader:
+def training_in(source: Source) -> Reader:
     """Return the reader of ``problem.training``."""
 
     def width(raw: Any, where: str) -> int:

@@ -11,7 +11,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from ntkproof.checker.logic.arrays import floats_in
+from ntkproof.checker.logic.arrays import Source, floats_in
 from ntkproof.checker.logic.numbers import InputError, decimal, exact
 from ntkproof.checker.logic.reading import Reader, boolean, decimal_text, listed, record
 from ntkproof.checker.problem.dataset import float64_array
@@ -20,7 +20,6 @@ from ntkproof.checker.problem.step_size import positive_step
 
 if TYPE_CHECKING:
     from fractions import Fraction
-    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -111,8 +110,8 @@ class Weights:
         return digest.hexdigest()
 
 
-def weights_in(folder: Path | None) -> Reader:
+def weights_in(source: Source) -> Reader:
     """Return the reader of ``problem.weights``."""
-    layers, biases = (listed(floats_in(folder, axes, ("float64", "float32", "float16"))) for axes in (2, 1))
+    layers, biases = (listed(floats_in(source, axes, ("float64", "float32", "float16"))) for axes in (2, 1))
     fields = {"layers": layers, "biases": biases, "mirrored": boolean, "step_size": decimal_text}
     return lambda raw, where: Weights(**record(raw, where, fields, optional=("step_size",)))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ntkproof.checker.arithmetic.scalars import upper
 from ntkproof.checker.limit.claims import EigenvalueBound, Enclosure
 from ntkproof.checker.limit.premises import lambda_zero
+from ntkproof.checker.logic.budget import spend
 from ntkproof.checker.logic.claim import Rejection
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting
 from ntkproof.checker.random_start.claims import Bound, value
@@ -41,6 +42,7 @@ def quadratic_inverse(
     enclosure: Enclosure, matrix: Matrix, lambda_0: Fraction, targets: list[Fraction], z: list[Fraction]
 ) -> Fraction:
     """Return at least ``yᵀH⁻¹y``, from any z, better the nearer ``Hz`` to y; ``λ_0 ≤ λ_min(H)``."""
+    spend(64 * len(z) ** 2)
     unit = Fraction(2) ** -enclosure.precision
     image = [unit * sum(matrix.entry(i, j) * z[j] for j in range(len(z))) for i in range(len(z))]
     error = [y - w for y, w in zip(targets, image, strict=True)]
