@@ -1,0 +1,58 @@
+"""The proofs cover the code: every function of the checker is named by a page of ``docs/proofs``, with its file."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CHECKER = ROOT / "ntkproof" / "checker"
+PAGES = {page.name: page.read_text("utf-8") for page in sorted((ROOT / "docs" / "proofs").glob("*.md"))}
+HEADING = "\n## In the code\n"
+DECLARATIONS = ("arithmetic/protocols.py", "activations/protocols.py")  # for readers and type checkers: nothing runs
+FILES = sorted(path.relative_to(CHECKER).as_posix() for path in CHECKER.rglob("*.py"))
+
+
+def defined(file: str) -> set[str]:
+    """Return the functions and methods of a module, but for Python's own hooks and functions inside functions."""
+
+    def inside(body: list[ast.stmt]) -> Iterator[str]:
+        for node in body:
+            if isinstance(node, ast.FunctionDef) and not re.fullmatch("__.*__", node.name):
+                yield node.name
+            elif isinstance(node, ast.ClassDef):
+                yield from inside(node.body)
+
+    return set(inside(ast.parse((CHECKER / file).read_text("utf-8")).body))
+
+
+def named() -> dict[str, dict[str, set[str]]]:
+    """Return the names that each page lists for each file, from its last section."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for page, text in PAGES.items():
+        _, heading, section = text.partition(HEADING)
+        for entry in section.split("\n* ")[1:] if heading else []:
+            file, _, words = entry.partition(":")
+            names = {name.split(".")[-1] for name in re.findall(r"`([A-Za-z_][\w.]*)`", words)}
+            found.setdefault(file.strip("`"), {})[page] = names
+    return found
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file not in DECLARATIONS])
+def test_every_function_is_named_by_the_page_that_proves_it(file: str) -> None:
+    listed = set().union(*named().get(file, {}).values())
+    missing = sorted(defined(file) - listed)
+    assert not missing, f"no page of docs/proofs names, in its section 'In the code': {file}: {', '.join(missing)}"
+
+
+def test_pages_name_no_function_that_is_gone() -> None:
+    for file, pages in named().items():
+        assert file in FILES, f"{', '.join(pages)} name {file}, which is not there"
+        source = (CHECKER / file).read_text("utf-8")
+        for page, names in pages.items():
+            gone = sorted(name for name in names if not re.search(rf"\b{name}\b", source))
+            assert not gone, f"{page} names what is not in {file}: {', '.join(gone)}"
