@@ -15,6 +15,7 @@ PAGES = {page.name: page.read_text("utf-8") for page in sorted((ROOT / "docs" / 
 HEADING = "\n## In the code\n"
 DECLARATIONS = ("arithmetic/protocols.py", "activations/protocols.py")  # for readers and type checkers: nothing runs
 FILES = sorted(path.relative_to(CHECKER).as_posix() for path in CHECKER.rglob("*.py"))
+TREES = {file: ast.parse((CHECKER / file).read_text("utf-8")) for file in FILES}
 
 
 def defined(file: str) -> set[str]:
@@ -27,7 +28,7 @@ def defined(file: str) -> set[str]:
             elif isinstance(node, ast.ClassDef):
                 yield from inside(node.body)
 
-    return set(inside(ast.parse((CHECKER / file).read_text("utf-8")).body))
+    return set(inside(TREES[file].body))
 
 
 def named() -> dict[str, dict[str, set[str]]]:
@@ -56,3 +57,27 @@ def test_pages_name_no_function_that_is_gone() -> None:
         for page, names in pages.items():
             gone = sorted(name for name in names if not re.search(rf"\b{name}\b", source))
             assert not gone, f"{page} names what is not in {file}: {', '.join(gone)}"
+
+
+ENTRIES = {  # called from outside of the checker, or by a name that is put together
+    "check.py": {"check", "valid", "exit_code", "trusted_lines"},
+    "problem/dataset.py": {"dataset_in"},
+    "problem/sphere.py": {"sphere_in"},
+    "problem/training.py": {"training_in"},
+    "problem/weights.py": {"weights_in"},
+    "given_weights/local_deviation.py": {"jacobian_norm"},
+}
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file not in DECLARATIONS])
+def test_every_function_has_a_trusted_caller(file: str) -> None:
+    """What only the prover needs does not belong here: each is named in its module, imported, or an attribute."""
+    module = "ntkproof.checker." + file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    used = {node.id for node in ast.walk(TREES[file]) if isinstance(node, ast.Name)}
+    for tree in TREES.values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute):
+                used.add(node.attr)
+            elif isinstance(node, ast.ImportFrom) and node.module == module:
+                used |= {alias.name for alias in node.names}
+    assert not defined(file) - used - ENTRIES.get(file, set())
