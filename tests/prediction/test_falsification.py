@@ -65,7 +65,10 @@ def falsehoods(limit: Limit, train: Dataset, network: Network, times: tuple[str,
     for time, instant in zip(times, limit.instants, strict=True):
         t = MP.inf if time == "inf" else MP.mpf(time)
         decay = [MP.mpf(0) if time == "inf" else MP.exp(-x * t) for x in values]
-        integral = [-MP.expm1(-x * t) / x if time != "inf" else 1 / x for x in values]
+        if time == "inf":
+            integral = [1 / x for x in values]
+        else:  # an eigenvalue that is 0 up to the precision of the truth counts as 0
+            integral = [t if abs(x) < MP.mpf(2) ** -370 else -MP.expm1(-x * t) / x for x in values]
         residual = -(vectors * MP.diag(decay) * vectors.T * y)
         a = vectors * MP.diag(integral) * vectors.T * cross
         law = start[n:, n:] + a.T * start[:n, :n] * a - (a.T * start[:n, n:] + start[n:, :n] * a)
