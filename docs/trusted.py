@@ -1,8 +1,8 @@
 """What is trusted, measured: ``python docs/trusted.py`` prints the tables; ``--write`` puts them into ``trusted.md``.
 
-One table has the files of the checker, room by room, with their lines of code (no blank lines, comments or docstrings),
-without ``protocols``, which never run, and ``trust``, which counts and decides nothing;
-the other, for every shipped certificate, how many lines its verdict rests on in each arithmetic.
+One table has the files of the checker, room by room, with their lines of code (no blank lines, comments,
+docstrings or imports for types only), without ``protocols``, which never run, and ``trust``, which counts and decides
+nothing; the other, for every shipped certificate, how many lines its verdict rests on in each arithmetic.
 """
 
 from __future__ import annotations

@@ -210,8 +210,8 @@ def norm(f: Facts, d: Derivation) -> Any:
 
 def deviation(f: Facts, d: Derivation) -> tuple[Any, Any]:
     """Return a and b in ``‖J − J_0‖ ≤ a + bs``."""
-    rule = next((name for name in ("flip_deviation", "flip_path") if name in d), None)
-    if rule is None:
+    rule = "flip_deviation"
+    if rule not in d:
         require(f.b2 is not None, "σ is not C²")
         q = f.b2 * MP.sqrt(f.hadamard)
         if not f.both:
@@ -257,7 +257,7 @@ def descent(f: Facts, d: Derivation) -> Result:
 
 def flip_descent(f: Facts, d: Derivation) -> Result:
     sigma, least, spent, radius, drift = ball(f, d, "flip_descent")
-    require(f.eta is not None and not f.both and "flip_deviation" not in d, "descent along a path")
+    require(f.eta is not None and not f.both, "descent of the hidden weights")
     eps, kappa = sigma - least, 1 - f.eta * norm(f, d) ** 2 / 2
     require(kappa > 0 and kappa * spent - radius * eps > residual(f, d), "κΦ(R) - Rε(R) > ρ_0")
     x = f.eta * least * (kappa * least - eps)

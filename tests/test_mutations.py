@@ -114,24 +114,30 @@ def leaves(node: Any, path: Where = ()) -> Iterator[tuple[Where, Any]]:
 
 def changes(document: Json, chance: random.Random) -> Iterator[Change]:
     """All changes of one field."""
-    step_ids = [step["id"] for step in document["steps"]]
     for path, value in leaves(document):
-        yield "drop", path, None
-        for other in RETYPED:
-            if type(other) is not type(value) or other != value:
-                yield "retype", path, other
-        if isinstance(value, dict):
-            for key, other in ADDED.items():
-                if key not in value:
-                    yield "add", path, (key, other)
-            if "sha256" in value:
-                yield from array_changes(path, value, chance)
-        elif isinstance(value, list) and path[-1] in ("steps", "uses", "shape", "null_rows"):
-            yield from list_changes(path, value)
-        elif isinstance(value, str) and path[-1] not in ("base64", "sha256", "label"):
-            yield from text_changes(path, value, step_ids)
-        elif type(value) is int:
-            yield from (("integer", path, other) for other in integers_near(value))
+        yield from leaf_changes(document, path, value, chance)
+
+
+def leaf_changes(document: Json, path: Where, value: Any, chance: random.Random) -> Iterator[Change]:
+    """All changes of one field of a document."""
+    steps = document.get("steps")
+    step_ids = [step.get("id") for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+    yield "drop", path, None
+    for other in RETYPED:
+        if type(other) is not type(value) or other != value:
+            yield "retype", path, other
+    if isinstance(value, dict):
+        for key, other in ADDED.items():
+            if key not in value:
+                yield "add", path, (key, other)
+        if "sha256" in value:
+            yield from array_changes(path, value, chance)
+    elif isinstance(value, list) and path[-1] in ("steps", "uses", "shape", "null_rows"):
+        yield from list_changes(path, value)
+    elif isinstance(value, str) and path[-1] not in ("base64", "sha256", "label"):
+        yield from text_changes(path, value, step_ids)
+    elif type(value) is int:
+        yield from (("integer", path, other) for other in integers_near(value))
 
 
 def text_changes(path: Where, value: str, step_ids: list[str]) -> Iterator[Change]:
@@ -267,8 +273,14 @@ def holds(document: Json) -> bool:
 def agree(claim: Json, reported: Any) -> bool:
     """Whether a verdict reports the claim that was stated, its decimals perhaps spelt otherwise."""
     return {key for key, value in claim.items() if value != []} == set(reported) and all(
-        claim[key] == reported[key] or Fraction(claim[key]) == Fraction(reported[key]) for key in reported
+        _alike(claim[key], reported[key]) for key in reported
     )
+
+
+def _alike(stated: Any, reported: Any) -> bool:
+    if isinstance(reported, list):
+        return len(stated) == len(reported) and all(_alike(*pair) for pair in zip(stated, reported, strict=True))
+    return stated == reported or Fraction(stated) == Fraction(reported)
 
 
 def sweep(name: str, engine: str, limit: int | None = None, kinds: tuple[str, ...] = ()) -> Counter[str]:

@@ -65,7 +65,6 @@ ENTRIES = {  # called from outside of the checker, or by a name that is put toge
     "problem/sphere.py": {"sphere_in"},
     "problem/training.py": {"training_in"},
     "problem/weights.py": {"weights_in"},
-    "given_weights/local_deviation.py": {"jacobian_norm"},
 }
 
 

@@ -17,7 +17,7 @@ from ntkproof.checker.logic.format import Certificate
 from ntkproof.checker.logic.load import load, noting
 from ntkproof.checker.logic.reading import Malformed
 from ntkproof.checker.logic.replay import Replay
-from ntkproof.checker.logic.rule import Proved, Setting
+from ntkproof.checker.logic.rule import Setting
 from ntkproof.checker.problem.problem import problem_in
 from ntkproof.checker.table import KINDS, RULES
 
@@ -129,17 +129,7 @@ def _judged(certificate: Certificate, numbers: Arithmetic, tick: Tick, modules: 
     except Exception as error:  # the default is to reject: a proof the checker stumbles over is not accepted
         failure = f"{type(error).__name__}: {error}".splitlines()[0][:300]
         return Verdict("invalid", None, (), about, replay.step, replay.rule, "checker-failed", failure)
-    return _accepted(certificate, proved, numbers, about, modules)
-
-
-def _accepted(
-    certificate: Certificate, proved: Proved, numbers: Arithmetic, about: Mapping[str, Any], modules: set[str]
-) -> Verdict:
-    return Verdict(
-        "holey" if proved.assumed else "valid",
-        to_fields(proved.claim),
-        (*sorted(proved.assumptions), f"arithmetic ({numbers.name}): {numbers.trusts}"),
-        about,
-        rules=tuple(dict.fromkeys(step.rule for step in certificate.steps)),
-        modules=tuple(sorted(modules)),
-    )
+    assumptions = *sorted(proved.assumptions), f"arithmetic ({numbers.name}): {numbers.trusts}"
+    rules = tuple(dict.fromkeys(step.rule for step in certificate.steps))
+    verdict, claim = "holey" if proved.assumed else "valid", to_fields(proved.claim)
+    return Verdict(verdict, claim, assumptions, about, rules=rules, modules=tuple(sorted(modules)))

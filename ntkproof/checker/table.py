@@ -5,7 +5,8 @@ Trusted.  A module is imported when a certificate names what it has.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import UserDict
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ntkproof.checker.logic.load import load
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ntkproof.checker.logic.rule import Rule
 
 
-class Table(Mapping[str, Any]):
+class Table(UserDict[str, Any]):
     """Names, and the objects that modules have under them.
 
     Args:
@@ -24,20 +25,11 @@ class Table(Mapping[str, Any]):
     """
 
     def __init__(self, names: Mapping[str, str], attribute: Callable[[str], str]) -> None:
-        self.modules = {name: module for module, listed in names.items() for name in listed.split()}
+        super().__init__({name: module for module, listed in names.items() for name in listed.split()})
         self._attribute = attribute
 
     def __getitem__(self, name: str) -> Any:
-        return getattr(load(self.modules[name]), self._attribute(name))
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.modules
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.modules)
-
-    def __len__(self) -> int:
-        return len(self.modules)
+        return getattr(load(self.data[name]), self._attribute(name))
 
 
 RULES: Mapping[str, Rule] = Table(
@@ -65,7 +57,7 @@ RULES: Mapping[str, Rule] = Table(
         "given_weights.quantities": "given_quantities",
         "given_weights.kinks": "given_flips given_path given_tube",
         "convergence.master": "descent distance kantorovich",
-        "convergence.flip_descent": "flip_descent flip_path",
+        "convergence.flip_descent": "flip_descent",
         "convergence.tube": "tube",
         "convergence.induction": "continuous_induction groenwall kernel_stability markov_flips neuron_jacobian_norm",
         "convergence.mean_loss": "mean_loss",

@@ -62,7 +62,7 @@ def _imported(module: str) -> tuple[str, ...]:
 def _run(node: ast.AST) -> Iterator[ast.AST]:
     """Yield a syntax tree without what stands under ``if TYPE_CHECKING``."""
     yield node
-    if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+    if _for_types(node):
         return
     for child in ast.iter_child_nodes(node):
         yield from _run(child)
@@ -74,12 +74,17 @@ def _lines(module: str) -> int:
 
 
 def code_lines(source: str) -> int:
-    """Return the number of lines of Python source that hold code: no blank lines, comments or docstrings."""
+    """Return the number of lines of Python source that run: no blank lines, comments, docstrings, imports for types."""
     lines: set[int] = set()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type not in _LAYOUT:
             lines.update(range(token.start[0], token.end[0] + 1))
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+        text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        if isinstance(node, ast.stmt) and (text or _for_types(node)):
             lines.difference_update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     return len(lines)
+
+
+def _for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"

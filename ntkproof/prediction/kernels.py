@@ -14,8 +14,8 @@ from ntkproof.checker.logic.rule import Proved, Setting
 from ntkproof.checker.problem.problem import Problem
 from ntkproof.prediction.balls import ball
 from ntkproof.prediction.results import Floats
-from ntkproof.prover.certify import enclose
 from ntkproof.prover.draft import Draft
+from ntkproof.prover.lambda_min import enclose
 from ntkproof.prover.spectrum import derive_spectrum
 
 

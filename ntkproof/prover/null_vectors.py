@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ntkproof.checker.activations.dual import activation
+from ntkproof.checker.arithmetic.exact import integer_rows
 from ntkproof.checker.limit.null_vector import linear_part, orbit
 from ntkproof.checker.problem.problem import Problem
 
@@ -24,7 +25,7 @@ def find_null_vector(problem: Problem) -> list[int] | None:
     linear = activation(problem.network.activation).linear
     if not (linear or _share_lines(problem.dataset.inputs)):
         return None
-    rows = [tuple(row) for row in problem.dataset.integer_rows()]
+    rows = [tuple(row) for row in integer_rows(problem.dataset.inputs, problem.dataset.exponent)]
     if linear:
         extra = 1 if problem.network.beta != 0 else 0
         return _dense(_dependency([(*row, extra) for row in rows]), len(rows))

@@ -109,7 +109,7 @@ def _log2(x: Fraction) -> int:
 
 def _effort(setting: Setting, highest: int, bits: int) -> dict[str, int | str]:
     """Return the arguments that enclose all eigenvalues to about ``2^-bits κ(1)``; see ``docs/proofs/sphere.md``."""
-    d = setting.problem.sphere.dimension
+    d = setting.problem.domain.d
     s = -(-(bits + 2 + 13 * highest // 10 + (d + 5) // 2) // 7)  # |P_k(i)| <= (1 + sqrt 2)^k < 2^(1.3 k)
     with setting.arithmetic.numbers(64) as numbers:
         size = sum(numbers.quantise(Zonal(setting.problem, numbers, 0).at_one(), 2000)).bit_length() - 2000

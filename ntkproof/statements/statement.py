@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.problem.sphere import Sphere
 from ntkproof.statements.options import OPTIONS
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from ntkproof.checker.problem.dataset import Dataset
     from ntkproof.checker.problem.network import Network
     from ntkproof.checker.problem.problem import Problem
-    from ntkproof.checker.problem.sphere import Sphere
+
 
 INPUTS, LIMIT, START, TRAINING = "inputs", "limit", "start", "training"
 """What a conclusion is about: the inputs alone; infinite width; a network of finite width at or around its start; and
@@ -54,7 +55,10 @@ class Question:
     @property
     def sphere(self) -> Sphere:
         """The sphere. Raises InputError if the question is about samples."""
-        return self._problem().sphere
+        domain = self._problem().domain
+        if not isinstance(domain, Sphere):
+            raise InputError("the problem is about a dataset, not about the sphere")
+        return domain
 
     def _problem(self) -> Problem:
         from ntkproof.checker.problem.problem import Problem

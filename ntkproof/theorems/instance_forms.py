@@ -138,17 +138,20 @@ def _tube(draft: Draft, start: Start) -> Plan:
     if not needed < 1:
         return Plan(0.0, short=needed, why=f"a preactivation may leave the tube by a factor {needed:.4g} (tube)")
 
+    scale = max(0, 60 - int(np.frexp(np.abs(solution).max())[1]))
+    integers = [int(x) for x in np.rint(np.ldexp(solution, scale)).astype(np.int64)]
+    found = Draft(draft.setting, proved=dict(draft.proved))
+    witness = {"solution": integer_array(integers)}
+    found.derive("path", "given_path", ("kernel", "sigma"), {"scale": scale}, witness, _weaker)
+    tube: TubeDeviation = found.derive("tube", "given_tube", (), {"tau": short(tau)}, weaken=_rounded_tube)
+    left = start.sigma - float(tube.deviation)
+
     def prove() -> None:
-        scale = max(0, 60 - int(np.frexp(np.abs(solution).max())[1]))
-        integers = [int(x) for x in np.rint(np.ldexp(solution, scale)).astype(np.int64)]
-        witness = {"solution": integer_array(integers)}
-        draft.derive("path", "given_path", ("kernel", "sigma"), {"scale": scale}, witness, _weaker)
-        draft.derive("tube", "given_tube", (), {"tau": short(tau)}, weaken=_rounded_tube)
+        _join(draft, found)
         uses = ("sigma", "path", "tube", "norm")
         draft.derive("convergence", "instance_tube", uses, weaken=round_convergence)
 
-    deviation = start.sigma * 0.5  # of the rate the proof will say; only compared with that of other forms
-    return Plan(2 * (start.sigma - deviation) ** 2, prove)
+    return Plan(2 * left**2 if 2 * left > start.sigma else 0.0, prove)
 
 
 def _best_tau(problem: Problem, weights: Weights, sigma: float, omega: float) -> tuple[float, float]:

@@ -80,5 +80,5 @@ def prove(draft: Draft, facts: Facts, plan: Plan, failure: Fraction) -> None:
     steps.prove_spectrum(draft, plan)
     steps.prove_start(draft, plan)
     args = {"tau": steps.short(plan.args["tau"]), "failure": steps.short(plan.args["flip_failure"], up=False)}
-    draft.derive("deviation", "flip_path", ("norm",), args, weaken=steps.round_deviation)
+    draft.derive("deviation", "flip_deviation", ("norm",), args, weaken=steps.round_deviation)
     steps.conclude(draft, plan)

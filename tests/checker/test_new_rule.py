@@ -20,7 +20,8 @@ TOY = '''
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ntkproof.checker.logic.claim import LOWER, Claim, claim_field, read_integer
+from ntkproof.checker.logic.claim import LOWER, Claim, claim_field
+from ntkproof.checker.logic.reading import integer
 from ntkproof.checker.logic.rule import Derived, Rule
 
 
@@ -30,7 +31,7 @@ class Rows(Claim):
 
     kind: ClassVar[str] = "rows"
     concludes: ClassVar[bool] = True
-    least: int = claim_field(read_integer, LOWER)
+    least: int = claim_field(integer, LOWER)
 
 
 rows_counted = Rule(lambda setting, step: Derived(Rows(setting.problem.dataset.n)))
@@ -41,8 +42,8 @@ rows_counted = Rule(lambda setting, step: Derived(Rows(setting.problem.dataset.n
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "toy.py").write_text(TOY)
     monkeypatch.setattr(ntkproof.checker, "__path__", [*ntkproof.checker.__path__, str(tmp_path)])
-    monkeypatch.setitem(RULES.modules, "rows_counted", "toy")  # type: ignore[attr-defined]
-    monkeypatch.setitem(KINDS.modules, "rows", "toy")  # type: ignore[attr-defined]
+    monkeypatch.setitem(RULES.data, "rows_counted", "toy")  # type: ignore[attr-defined]
+    monkeypatch.setitem(KINDS.data, "rows", "toy")  # type: ignore[attr-defined]
     monkeypatch.delitem(sys.modules, "ntkproof.checker.toy", raising=False)
 
 

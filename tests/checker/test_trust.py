@@ -133,7 +133,7 @@ def test_the_tables_name_what_there_is(table: dict[str, object], kind: str) -> N
 def test_a_family_says_what_it_has(family: str) -> None:
     page = ast.get_docstring(tree(f"{family}/__init__.py")) or ""
     for table in (RULES, KINDS):
-        for name, module in table.modules.items():  # type: ignore[attr-defined]
+        for name, module in table.data.items():  # type: ignore[attr-defined]
             if module.startswith(f"{family}."):
                 assert re.search(rf"\b{name}\b", page), f"{name} is not on the page of {family}"
     for files in re.findall(r"docs/proofs/\{(.*?)\}\.md", page):

@@ -23,8 +23,8 @@ from ntkproof.checker.logic.format import Certificate
 from ntkproof.checker.problem.dataset import Dataset
 from ntkproof.checker.problem.network import Network
 from ntkproof.checker.problem.problem import Problem
-from ntkproof.prover import certify as search
 from ntkproof.prover import factor
+from ntkproof.prover import lambda_min as search
 from ntkproof.prover.certify import certify
 
 RELU_FAMILY = ("relu", "leaky_relu(0.3)", "leaky_relu(-0.5)", "abs", "identity")

@@ -1,22 +1,27 @@
-"""Bounds of an activation and its derivatives over the whole line.
+"""Bounds of an activation over the whole line, and whether the expectations that define its kernel exist.
 
-Trusted.  On ``|x| ≤ X`` Taylor jets of intervals and branch and bound; beyond X the same jets over `Tails`, an
+Trusted.  On ``|x| ≤ X`` Taylor jets of intervals; beyond X the same jets over `Tails`, an
 arithmetic of functions on ``[X, ∞)``.  Proofs: ``docs/proofs/hermite.md``, section 2.
 """
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 from math import factorial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ntkproof.checker.activations.expressions import parse
-from ntkproof.checker.activations.nodes import Node, has_kink
+from ntkproof.checker.activations.nodes import Node
 from ntkproof.checker.activations.taylor import Jet, jet
+from ntkproof.checker.arithmetic.interval import Intervals
+from ntkproof.checker.logic.claim import Rejection
 from ntkproof.checker.logic.numbers import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BITS = 96
 UNIT = 80  # values are compared in units of 2^-80
@@ -25,8 +30,6 @@ LEAST_POWER = -8
 DECAY = 72  # e^u counts as small once u <= -DECAY; more than -LEAST_POWER
 LARGEST_POWER = 256
 FINEST = Fraction(1, 2**30)
-TOLERANCE = 2**30  # branch and bound stops at a relative gap of 1/TOLERANCE
-MAX_BOXES = 2_000
 
 
 # Functions on [X, ∞) --------------------------------------------------------------------------------------------
@@ -77,6 +80,16 @@ class Tail:
 
     def __rtruediv__(self, other: Any) -> Tail:
         return self.context.of(other) / self
+
+
+def _unless_bounded(f: Callable[[Tails, Tail], Tail]) -> Callable[[Tails, Tail], Tail]:
+    """Use f where u is not seen to be bounded; else the function of the same name of the numbers."""
+
+    def function(self: Tails, u: Tail) -> Tail:
+        inside = self.bounded(u)
+        return f(self, u) if inside is None else self.of(getattr(self.numbers, f.__name__)(inside))
+
+    return function
 
 
 class Tails:
@@ -147,11 +160,9 @@ class Tails:
             raise ValueError("a function is not seen to be positive")
         return u
 
+    @_unless_bounded
     def exp(self, u: Tail) -> Tail:
         """``eᵘ``; for ``u = D x^k``, D < 0: ``x^8 e^u`` decreases once ``−D k x^k ≥ 8``."""
-        inside = self.bounded(u)
-        if inside is not None:
-            return self.of(self.numbers.exp(inside))
         power, factor, sign = self.leading(u)
         if sign > 0:
             raise ValueError("it grows faster than any power of x")
@@ -159,43 +170,33 @@ class Tails:
         self.numbers.positive(-top - DECAY)
         return Tail(self, {LEAST_POWER: self.numbers.exp(top) * self.start**-LEAST_POWER * self._unit})
 
+    @_unless_bounded
     def tanh(self, u: Tail) -> Tail:
         """``1 − 2e^{−2u} ≤ tanh u ≤ 1`` for u ≥ 0."""
-        inside = self.bounded(u)
-        if inside is not None:
-            return self.of(self.numbers.tanh(inside))
         sign = self.leading(u)[2]
         return self.rational(sign) - self._part(self.exp(u * (-2 * sign)) * (2 * sign))
 
+    @_unless_bounded
     def sech_squared(self, u: Tail) -> Tail:
         """``1 − tanh² u ≤ 4e^{−2|u|}``."""
-        inside = self.bounded(u)
-        if inside is not None:
-            return self.of(self.numbers.sech_squared(inside))
         return self._part(self.exp(u * (-2 * self.leading(u)[2])) * 4)
 
+    @_unless_bounded
     def erf(self, u: Tail) -> Tail:
         """``1 − e^{−u²} ≤ erf u ≤ 1`` for u ≥ 0."""
-        inside = self.bounded(u)
-        if inside is not None:
-            return self.of(self.numbers.erf(inside))
         sign = self.leading(u)[2]
         return self.rational(sign) - self._part(self.exp(-(u * u)) * sign)
 
+    @_unless_bounded
     def softplus(self, u: Tail) -> Tail:
         """``max(u, 0) ≤ log(1 + eᵘ) ≤ max(u, 0) + e^{−|u|}``."""
-        inside = self.bounded(u)
-        if inside is not None:
-            return self.of(self.numbers.softplus(inside))
         sign = self.leading(u)[2]
         rest = self._part(self.exp(u * -sign))
         return u + rest if sign > 0 else rest
 
+    @_unless_bounded
     def atan(self, u: Tail) -> Tail:
         """``π/2 − 1/u ≤ atan u ≤ π/2`` for u > 0."""
-        inside = self.bounded(u)
-        if inside is not None:
-            return self.of(self.numbers.atan(inside))
         sign = self.leading(u)[2]
         return self.of(self.numbers.pi / 2 * sign) - self._part(1 / u)
 
@@ -213,18 +214,18 @@ class Tails:
             root = root * self._unit / self.numbers.sqrt(self.numbers.rational(self.start))
         return Tail(self, {(power + 1) // 2: root})
 
+    @_unless_bounded
     def sin(self, u: Tail) -> Tail:
         """Within ``[−1, 1]``."""
-        inside = self.bounded(u)
-        return self.of(self.numbers.ball(0, 1, 0) if inside is None else self.numbers.sin(inside))
+        return self.of(self.numbers.ball(0, 1, 0))
 
+    @_unless_bounded
     def cos(self, u: Tail) -> Tail:
         """Within ``[−1, 1]``."""
-        inside = self.bounded(u)
-        return self.of(self.numbers.ball(0, 1, 0) if inside is None else self.numbers.cos(inside))
+        return self.of(self.numbers.ball(0, 1, 0))
 
 
-def _tails(node: Node, numbers: Any, order: int) -> tuple[int, list[list[Tail]]]:
+def tails_of(node: Node, numbers: Any, order: int) -> tuple[int, list[list[Tail]]]:
     """Return X and, for each order of derivative, it as a `Tail` at x and at −x; InputError if there is no such X."""
     why: Exception = ValueError()
     for start in STARTS:
@@ -248,27 +249,27 @@ def seed(numbers: Any, a: Fraction, b: Fraction, order: int, point: bool) -> Jet
     return [centre if point else centre + half * numbers.ball(0, 1, 0), half, *[0] * (order - 1)]
 
 
-def _size(numbers: Any, value: Any) -> tuple[Fraction, Fraction]:
+def size(numbers: Any, value: Any) -> tuple[Fraction, Fraction]:
     """Return lower and upper bounds of the absolute value of an enclosed number."""
     middle, radius = numbers.quantise(numbers.rational(0) + value, UNIT)
     return Fraction(max(0, abs(middle) - radius), 2**UNIT), Fraction(abs(middle) + radius, 2**UNIT)
 
 
-def _largest(node: Node, numbers: Any, a: Fraction, b: Fraction, order: int) -> list[Fraction]:
+def largest(node: Node, numbers: Any, a: Fraction, b: Fraction, order: int) -> list[Fraction]:
     """Return upper bounds of ``|σ|, |σ'|, …`` on ``[a, b]``, on one side of 0, bisecting where it has to."""
     try:
         jets = jet(node, numbers, seed(numbers, a, b, order, False), 1 if b > 0 else -1)
         half = (b - a) / 2
-        return [_size(numbers, c)[1] * factorial(k) / half**k for k, c in enumerate(jets)]
+        return [size(numbers, c)[1] * factorial(k) / half**k for k, c in enumerate(jets)]
     except (ValueError, OverflowError) as error:
         if b - a < FINEST:
             raise InputError(f"the activation has no finite value or derivative near x = {float(a):.6g}") from error
     middle = (a + b) / 2
-    parts = [_largest(node, numbers, *ends, order) for ends in ((a, middle), (middle, b))]
+    parts = [largest(node, numbers, *ends, order) for ends in ((a, middle), (middle, b))]
     return [max(pair) for pair in zip(*parts, strict=True)]
 
 
-def _octaves(start: int) -> list[tuple[Fraction, Fraction]]:
+def octaves(start: int) -> list[tuple[Fraction, Fraction]]:
     """Split ``[−start, start]``, start a power of two, at 0, ±1, ±2, ±4, …"""
     ends = [Fraction(0), *(Fraction(2**k) for k in range(start.bit_length()))]
     right = list(pairwise(ends))
@@ -294,77 +295,30 @@ def growth(node: Node, numbers: Any) -> tuple[Growth, Growth]:
         InputError: none was found; the message says where.
     """
     with numbers.at(BITS) as coarse:
-        start, tails = _tails(node, coarse, 1)
-        cores = [_largest(node, coarse, a, b, 1) for a, b in _octaves(start)]
+        start, tails = tails_of(node, coarse, 1)
+        cores = [largest(node, coarse, a, b, 1) for a, b in octaves(start)]
         found = []
         for order, sides in enumerate(tails):
             power = max([0, *(k for tail in sides for k in tail.terms)])
             factor = max(
-                sum((_size(coarse, c)[1] * Fraction(start) ** (k - power) for k, c in tail.terms.items()), Fraction(0))
+                sum((size(coarse, c)[1] * Fraction(start) ** (k - power) for k, c in tail.terms.items()), Fraction(0))
                 for tail in sides
             )
             found.append(Growth(max(core[order] for core in cores), factor, power))
     return found[0], found[1]
 
 
-# Suprema --------------------------------------------------------------------------------------------------------
+def require_growth(name: str, expression: str) -> None:
+    """Reject an activation given by an expression unless it is continuous and of polynomial growth on all reals.
 
-
-@dataclass(frozen=True)
-class Supremum:
-    """``lower ≤ sup |f| ≤ upper``; ``upper`` is None if no finite bound is known."""
-
-    lower: Fraction
-    upper: Fraction | None
-
-
-def suprema(text: str, numbers: Any, orders: tuple[int, ...] = (0, 1, 2)) -> tuple[Supremum, ...]:
-    """Return ``B0 = sup |σ|``, ``B1 = sup |σ'|`` and ``B2 = sup |σ''|`` over all reals, each two-sided.
-
-    Args:
-        text: the expression of σ.
-        numbers: an enclosing number context (its precision does not matter).
-        orders: of the derivatives.
-
-    Raises:
-        InputError: not an expression, not twice differentiable, or no bound was found; the message says why.
+    Without that the expectations that define the kernel need not exist, and nothing can be said of it.
     """
-    node = parse(text)
-    if has_kink(node):
-        raise InputError("abs and relu are not twice differentiable at 0")
-    with numbers.at(BITS) as coarse:
-        start, tails = _tails(node, coarse, max(orders))
-        return tuple(_supremum(node, coarse, start, tails[order], order) for order in orders)
+    try:
+        _growth(expression)
+    except (ValueError, ArithmeticError) as error:
+        raise Rejection("no-enclosure", f"no kernel is known to exist for {name[:60]}: {error}") from None
 
 
-def _supremum(node: Node, numbers: Any, start: int, tails: list[Tail], order: int) -> Supremum:
-    """Branch and bound for one derivative; the heap holds (−upper bound, a, b)."""
-    outside = [tail.context.bounded(tail) for tail in tails]
-    lower = Fraction(0)
-    heap: list[tuple[Fraction, Fraction, Fraction]] = []
-    for a, b in _octaves(start):
-        upper, value = _box(node, numbers, a, b, order)
-        lower = max(lower, value)
-        heapq.heappush(heap, (-upper, a, b))
-    if None in outside:
-        return Supremum(lower, None)
-    far = max(_size(numbers, value)[1] for value in outside)
-    for _ in range(MAX_BOXES):
-        top, a, b = heap[0]
-        if -top - lower <= lower / TOLERANCE:
-            break
-        heapq.heappop(heap)
-        for ends in ((a, (a + b) / 2), ((a + b) / 2, b)):
-            upper, value = _box(node, numbers, *ends, order)
-            lower = max(lower, value)
-            heapq.heappush(heap, (-min(upper, -top), *ends))
-    return Supremum(lower, max(far, -heap[0][0]))
-
-
-def _box(node: Node, numbers: Any, a: Fraction, b: Fraction, order: int) -> tuple[Fraction, Fraction]:
-    """Return an upper bound of ``|f|`` on ``[a, b]`` and a lower bound of ``|f|`` at its centre, f = σ^(order)."""
-    *_, value, derivative = _largest(node, numbers, a, b, order + 1)
-    half = (b - a) / 2
-    at = jet(node, numbers, seed(numbers, a, b, order + 1, True), 1 if b > 0 else -1)
-    low, high = (bound * factorial(order) / half**order for bound in _size(numbers, at[order]))
-    return min(value, high + derivative * half), low
+@lru_cache(maxsize=64)
+def _growth(expression: str) -> None:
+    growth(parse(expression), Intervals(64))

@@ -23,10 +23,10 @@ INCREASING = ("tanh", "sigmoid", "softplus")
 
 def height_squared(text: str) -> Fraction | None:
     """Return an upper bound of ``sup σ²``; None if none is known."""
-    if split_activation(text)[0] in ("erf", "sin", "cos"):
+    if split_activation(text)[0] in ("erf", "sin", "cos", "tanh"):
         return Fraction(1)
     expression = expression_of(text)
-    height = None if expression is None else _suprema(load("activations.bounds"), expression)[0]
+    height = None if expression is None else _suprema(load("activations.suprema"), expression)[0]
     return None if height is None else height**2
 
 
@@ -52,10 +52,12 @@ def activation_facts(text: str) -> tuple[Fraction, Fraction | None, bool, Fracti
         return Fraction(1), Fraction(0), True, Fraction(0)
     if name in ("sin", "cos"):
         return Fraction(1), Fraction(1), False, Fraction(0)
+    if name == "tanh":  # σ' = 1 − t², and |σ''| = 2|t|(1 − t²), t = σ, is largest, 4/(3√3), at t² = 1/3
+        return Fraction(1), Fraction(16, 27), True, Fraction(0)
     expression = expression_of(text)
     if expression is None:
         raise Rejection("outside-theorem", f"no derivative bounds for the activation {name}")
-    _, steepest, bend = _suprema(load("activations.bounds"), expression)
+    _, steepest, bend = _suprema(load("activations.suprema"), expression)
     if steepest is None or bend is None:
         raise Rejection("hypothesis", f"no finite bounds of the derivatives of {text[:60]} are known")
     return steepest**2, bend**2, name in INCREASING, Fraction(0)
@@ -64,13 +66,13 @@ def activation_facts(text: str) -> tuple[Fraction, Fraction | None, bool, Fracti
 def jerk(text: str) -> Fraction:
     """Return an upper bound of ``sup|σ'''|`` of a smooth activation."""
     name, _ = split_activation(text)
-    known = {"identity": Fraction(0), "sin": Fraction(1), "cos": Fraction(1)}
+    known = {"identity": Fraction(0), "sin": Fraction(1), "cos": Fraction(1), "tanh": Fraction(2)}
     if name in known:
         return known[name]
     if name == "erf":  # σ''' = (2/√π)(4z² − 2)e^{−z²}, and |4t − 2|e^{−t} is largest at t = 0
         return upper(lambda numbers, x: 4 * x / numbers.sqrt(numbers.pi), 1)
     expression = expression_of(text)
-    third = None if expression is None else _suprema(load("activations.bounds"), expression, (3,))[0]
+    third = None if expression is None else _suprema(load("activations.suprema"), expression, (3,))[0]
     if third is None:
         raise Rejection("hypothesis", f"no finite bound of the third derivative of {text[:60]} is known")
     return third

@@ -137,23 +137,23 @@ class ArbNumbers:
         found = (flint.fmpz_mat(a) * flint.fmpz_mat(b)).table()
         return [[int(x) for x in row] for row in found]
 
-    def quantise(self, x: flint.arb, precision: int) -> tuple[int, int]:
-        """Return integers ``(A, ρ)`` with ``|v − 2^-precision A| ≤ 2^-precision ρ`` for every v in the ball.
+    def quantise(self, x: flint.arb, p: int) -> tuple[int, int]:
+        """Return integers ``(A, ρ)`` with ``|v − 2^-p A| ≤ 2^-p ρ`` for every v in the ball.
 
         Raises:
             ValueError: the ball is not finite.
         """
         if not x.is_finite():
             raise ValueError("an entry of the kernel has no finite enclosure at this precision")
-        middle, lost = _shifted(x.mid(), precision)
-        radius, up = _shifted(x.rad(), precision)
+        middle, lost = _shifted(x.mid(), p)
+        radius, up = _shifted(x.rad(), p)
         return middle, radius + lost + up
 
 
-def _shifted(x: flint.arb, precision: int) -> tuple[int, int]:
-    """Return an integer k and e in {0, 1} with ``|2^precision x − k| ≤ e`` for an exact x."""
+def _shifted(x: flint.arb, p: int) -> tuple[int, int]:
+    """Return an integer k and e in {0, 1} with ``|2^p x − k| ≤ e`` for an exact x."""
     mantissa, exponent = (int(part) for part in x.man_exp())
-    exponent += precision
+    exponent += p
     if mantissa.bit_length() + exponent > MAX_BITS:
         raise ValueError(f"an entry of the kernel needs more than {MAX_BITS} bits at this precision")
     if exponent >= 0:

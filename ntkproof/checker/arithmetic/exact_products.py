@@ -8,19 +8,9 @@ slot width is proved in `slot_bytes`; docs/proofs/exact-products.md has the whol
 from collections.abc import Iterator, Sequence
 from operator import mul
 
-from ntkproof.checker.arithmetic.exact import MAX_WIDTH, Symmetric, check_int
+from ntkproof.checker.arithmetic.exact import Symmetric, check_length
 
 _SLOTS = 128  # rows packed into one long integer: long enough to amortise the interpreter
-
-
-def check_square(order: int | None, n: int, width: int, data: bytes) -> None:
-    """Raise ValueError unless `data` is an n x n matrix, `width` bytes an entry, and `order` is n or None."""
-    check_int("n", n, 1)
-    check_int("width", width, 1, MAX_WIDTH)
-    if order not in (None, n):
-        raise ValueError(f"matrix has order {order}, witness has order {n}")
-    if not isinstance(data, bytes) or len(data) != width * n * n:
-        raise ValueError(f"data needs {width * n * n} bytes")
 
 
 def congruence(matrix: Symmetric | None, n: int, width: int, data: bytes) -> tuple[list[int], int]:
@@ -29,11 +19,12 @@ def congruence(matrix: Symmetric | None, n: int, width: int, data: bytes) -> tup
     `data` holds the n x n integer matrix U by rows, `width` little-endian two's-complement bytes an entry;
     ValueError on bad arguments.
     """
-    check_square(None if matrix is None else matrix.n, n, width, data)
+    check_length("a square matrix", len(data), width * n * n)
     entries = [int.from_bytes(data[k : k + width], "little", signed=True) for k in range(0, len(data), width)]
     rows = [entries[k : k + n] for k in range(0, n * n, n)]
     left = rows
     if matrix is not None:
+        check_length("the witness", n, matrix.n)
         left = list(product_rows(rows, [[matrix.entry(i, j) for j in range(n)] for i in range(n)]))
     diagonal, norm = [], 0
     for i, row in enumerate(product_rows(left, rows)):

@@ -118,12 +118,6 @@ class Intervals:
             raise AttributeError(name)
         return partial(getattr(load("arithmetic.interval_functions"), name), self)
 
-    def positive(self, x: Interval) -> Interval:
-        """Return ``x``. Raises ValueError unless all of it is positive."""
-        if ends(x)[0][0] <= 0:
-            raise ValueError("a number is not seen to be positive")
-        return x
-
     @property
     def precision(self) -> int:
         """Number of significant bits."""
@@ -133,15 +127,6 @@ class Intervals:
     def at(self, bits: int) -> Iterator["Intervals"]:
         """Yield a context of another precision; its values and ours do not mix."""
         yield self if bits == self._bits else Intervals(bits)
-
-    def ball(self, middle: int, radius: int, p: int) -> Interval:
-        """Return an interval that holds all v with ``|v - middle * 2**-p| <= radius * 2**-p``."""
-        return self.make((middle - radius, -p), (middle + radius, -p))
-
-    def endpoints(self, x: Interval) -> tuple[Fraction, Fraction]:
-        """Return the two ends, exactly. Raises ValueError if one is not finite."""
-        low, high = ends(x)
-        return _fraction(low), _fraction(high)
 
     def quantise(self, x: Interval, p: int) -> tuple[int, int]:
         """Return integers (A, rho) with ``|v - A * 2**-p| <= rho * 2**-p`` for every v in ``x``.
@@ -195,7 +180,3 @@ def _clipped(x: Interval) -> tuple[Dyadic, Dyadic]:
     if high[0] < 0:
         raise ValueError("a value that cannot be negative was enclosed by negative numbers only")
     return low if low[0] > 0 else (0, 0), high
-
-
-def _fraction(x: Dyadic) -> Fraction:
-    return Fraction(x[0] << max(0, x[1]), 1 << max(0, -x[1]))

@@ -1,4 +1,4 @@
-"""Functions of intervals beyond those of every proof: exp, log, erf and their kin, and exact matrix products.
+"""What intervals do beyond what every proof needs: ends, balls, exp, log, erf and their kin, exact matrix products.
 
 Trusted.  Each takes the `Intervals` context its argument was made by, and may be asked for as its method; it is
 computed from `transcendental` at the ends, by monotonicity, and rounded outward.
@@ -6,6 +6,7 @@ computed from `transcendental` at the ends, by monotonicity, and rounded outward
 
 from __future__ import annotations
 
+from fractions import Fraction
 from operator import mul
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,24 @@ from ntkproof.checker.arithmetic.interval import GUARD, ends
 
 if TYPE_CHECKING:
     from ntkproof.checker.arithmetic.interval import Dyadic, Interval, Intervals
+
+
+def positive(numbers: Intervals, x: Interval) -> Interval:
+    """Return ``x``. Raises ValueError unless all of it is positive."""
+    if ends(x)[0][0] <= 0:
+        raise ValueError("a number is not seen to be positive")
+    return x
+
+
+def ball(numbers: Intervals, middle: int, radius: int, p: int) -> Interval:
+    """Return an interval that holds all v with ``|v - middle * 2**-p| <= radius * 2**-p``."""
+    return numbers.make((middle - radius, -p), (middle + radius, -p))
+
+
+def endpoints(numbers: Intervals, x: Interval) -> tuple[Fraction, Fraction]:
+    """Return the two ends, exactly. Raises ValueError if one is not finite."""
+    low, high = (Fraction(m << max(0, e), 1 << max(0, -e)) for m, e in ends(x))
+    return low, high
 
 
 def exp(numbers: Intervals, x: Interval) -> Interval:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ntkproof.checker.arithmetic.interval import Intervals
+from ntkproof.checker.arithmetic.interval_functions import endpoints
 from ntkproof.checker.logic.claim import Rejection
 
 if TYPE_CHECKING:
@@ -51,6 +52,6 @@ def _numbers() -> Intervals:
 def _ends(bound: Callable[..., Any], values: tuple[Fraction | int, ...]) -> tuple[Fraction, Fraction]:
     numbers = _numbers()
     try:
-        return numbers.endpoints(bound(numbers, *(numbers.rational(value) for value in values)))
+        return endpoints(numbers, bound(numbers, *(numbers.rational(value) for value in values)))
     except (ValueError, ArithmeticError) as error:
         raise Rejection("no-enclosure", f"a bound is not defined at these numbers: {error}") from None

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ntkproof.checker.arithmetic import exact
-from ntkproof.checker.arithmetic.exact import check_int, check_ints
+from ntkproof.checker.arithmetic.exact import check_length
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -59,7 +59,8 @@ class Symmetric:
     @classmethod
     def from_lower(cls, n: int, packed: Iterable[int]) -> Self:
         """Build from the n(n+1)/2 integers of the row-major lower triangle; ValueError if not that."""
-        values = check_ints("packed", packed, check_int("n", n, 1) * (n + 1) // 2)
+        values = list(packed)
+        check_length("the lower triangle", len(values), n * (n + 1) // 2)
         return cls._from_bytes(n, *_packed(values))
 
     @classmethod
@@ -89,9 +90,7 @@ class Symmetric:
         return cls(n, _STORE_BITS, tuple(blocks))
 
     def entry(self, i: int, j: int) -> int:
-        """A_ij; ValueError unless 0 <= i, j < n."""
-        check_int("i", i, 0, self.n - 1)
-        check_int("j", j, 0, self.n - 1)
+        """A_ij, for 0 <= i, j < n."""
         block, row = divmod(max(i, j), _ROWS)
         digits = (int(part.values[row, min(i, j)]) for part in self.blocks[block])
         return sum(digit << (self.bits * t) for t, digit in enumerate(digits))
@@ -150,7 +149,7 @@ class Triangular:
     @classmethod
     def from_bytes(cls, n: int, width: int, data: bytes) -> Self:
         """Read the row-major lower triangle, `width` little-endian two's-complement bytes an entry."""
-        exact.check_packed(n, width, data)
+        check_length("a packed triangle", len(data), width * (n * (n + 1) // 2))
         bits = slice_bits(n)
         return cls(n, bits, tuple(map(stack, _read(n, width, data, bits))))
 
@@ -217,7 +216,8 @@ def gram(inputs: Floats, exponent: int) -> Symmetric:
     ValueError when an entry is not finite or not an integer after scaling.  Inputs whose range needs
     more than 24 slices are passed to the pure-integer implementation: slow, and exact too.
     """
-    exact.check_inputs(inputs, exponent)
+    if not np.isfinite(inputs).all():
+        raise ValueError("inputs must be finite")
     rows, columns = inputs.shape
     bits = slice_bits(4 * columns)  # four products of slices fit float64 together
     planes = _float_planes(inputs, exponent, bits)
@@ -243,11 +243,11 @@ def gram(inputs: Floats, exponent: int) -> Symmetric:
 
 
 def residual_norm(matrix: Symmetric, shift: int, sign: int, e: int, witness: Triangular, f: int) -> int:
-    """Exact max_i sum_j |2^e sign (A_ij - shift [i=j]) - 2^f (W W^T)_ij|; ValueError on bad arguments.
+    """Exact max_i sum_j |2^e sign (A_ij - shift [i=j]) - 2^f (W W^T)_ij|; ValueError unless the orders agree.
 
     Never a bound, always the exact value.  OverflowError if a run-time exactness check fails.
     """
-    exact.check_residual((matrix.n, witness.n), shift, sign, e, f)
+    check_length("the witness", witness.n, matrix.n)
     n, bits = matrix.n, witness.bits
     if n << bits >= WORD_LIMIT:
         raise OverflowError("a sum of digits could reach 2^62")
@@ -277,8 +277,8 @@ def residual_norm(matrix: Symmetric, shift: int, sign: int, e: int, witness: Tri
 
 
 def quadratic_form(matrix: Symmetric, v: list[int]) -> int:
-    """v^T A v exactly, v of n ints; ValueError otherwise."""
-    check_ints("v", v, matrix.n)
+    """v^T A v exactly; ValueError unless v has n entries."""
+    check_length("v", len(v), matrix.n)
     bits = min(_STORE_BITS, 62 - matrix.bits - matrix.n.bit_length())
     width, data = _packed(v)
     total = 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ntkproof.checker.arithmetic.exact_products import check_square
+from ntkproof.checker.arithmetic.exact import check_length
 from ntkproof.checker.arithmetic.slices import (
     WORD_LIMIT,
     Floats,
@@ -28,12 +28,13 @@ def congruence(matrix: Symmetric | None, n: int, width: int, data: bytes) -> tup
 
     Arguments and errors as `exact.congruence`; OverflowError if a run-time exactness check fails.
     """
-    check_square(None if matrix is None else matrix.n, n, width, data)
+    check_length("a square matrix", len(data), width * n * n)
     bits = slice_bits(n)
     if n << bits >= WORD_LIMIT:
         raise OverflowError("a sum of digits could reach 2^62")
     rows = left = stack([plane.reshape(n, n) for plane in unpack(data, width, bits)])
     if matrix is not None:
+        check_length("the witness", n, matrix.n)
         words = _product(rows, _dense(matrix, bits), bits)
         left = stack(balanced(words.words, bits))
     words = _product(left, rows, bits)

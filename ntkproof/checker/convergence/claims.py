@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, claim_field, read_number, word
+from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, claim_field
+from ntkproof.checker.logic.reading import number, word
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -27,11 +28,11 @@ class Convergence(Claim):
     concludes: ClassVar[bool] = True
     probable: ClassVar[bool] = True
     dynamics: str = claim_field(word(("flow", "descent", "mean_flow")))
-    width: Fraction = claim_field(read_number)
-    rate: Fraction = claim_field(read_number, LOWER)
-    failure: Fraction = claim_field(read_number, UPPER)
-    radius: Fraction = claim_field(read_number, UPPER)
-    kernel_deviation: Fraction = claim_field(read_number, UPPER)
+    width: Fraction = claim_field(number)
+    rate: Fraction = claim_field(number, LOWER)
+    failure: Fraction = claim_field(number, UPPER)
+    radius: Fraction = claim_field(number, UPPER)
+    kernel_deviation: Fraction = claim_field(number, UPPER)
 
     def flaw(self) -> str:
         return "" if self.failure < 1 else "a failure probability of 1 or more says nothing"

@@ -6,9 +6,7 @@ activations.  Proofs: ``docs/proofs/relu-descent.md``.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from ntkproof.checker.arithmetic.scalars import lower, root_below, upper
 from ntkproof.checker.convergence.claims import Convergence
@@ -20,30 +18,12 @@ from ntkproof.checker.convergence.formulas import (
     least_singular_value,
     shrinking,
 )
-from ntkproof.checker.limit.claims import EigenvalueBound
 from ntkproof.checker.logic.arguments import positive, total_failure
 from ntkproof.checker.logic.claim import Rejection
 from ntkproof.checker.logic.numbers import exact
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting, require
 from ntkproof.checker.random_start.claims import Bound, JacobianDeviation, value
-from ntkproof.checker.random_start.deviation import flip_deviation
 from ntkproof.checker.random_start.two_layer import hidden_training
-
-if TYPE_CHECKING:
-    pass
-
-# The bounds, over any number context ----------------------------------------------------------------------------
-
-
-# The rules ------------------------------------------------------------------------------------------------------
-
-
-def _flip_path(setting: Setting, step: Inputs) -> Derived:
-    """``flip_deviation`` for every two points of a path: it counts the neurons that flip anywhere on it."""
-    derived = flip_deviation.derive(setting, step)
-    if not isinstance(derived.claim, JacobianDeviation):
-        raise Rejection("bad-premises", "flip_deviation derives a jacobian_deviation")
-    return replace(derived, claim=replace(derived.claim, lipschitz="path"))
 
 
 def _flip_descent(setting: Setting, step: Inputs) -> Derived:
@@ -71,5 +51,4 @@ def _flip_descent(setting: Setting, step: Inputs) -> Derived:
     return Derived(claim, assumptions=frozenset({f"the network is trained by {DYNAMICS['descent']}"}))
 
 
-flip_path = Rule(_flip_path, (EigenvalueBound,), numbers=("tau", "failure"))
 flip_descent = Rule(_flip_descent, (Bound, Bound, JacobianDeviation, Bound), numbers=("radius",))

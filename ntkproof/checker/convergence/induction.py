@@ -15,7 +15,8 @@ from ntkproof.checker.arithmetic.scalars import upper
 from ntkproof.checker.convergence.claims import Convergence
 from ntkproof.checker.convergence.formulas import DYNAMICS
 from ntkproof.checker.logic.arguments import in_open_unit, positive, total_failure
-from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, Rejection, claim_field, read_number, show, word
+from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, Rejection, claim_field, show
+from ntkproof.checker.logic.reading import number, word
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting
 from ntkproof.checker.random_start.assumptions import DIFFERENTIAL_INCLUSION, GAUSSIAN
 from ntkproof.checker.random_start.claims import Bound, JacobianDeviation, value
@@ -37,8 +38,8 @@ class KernelStability(Claim):
 
     kind: ClassVar[str] = "kernel_stability"
     ball: str = claim_field(word(BALLS))
-    radius: Fraction = claim_field(read_number, LOWER)
-    deviation: Fraction = claim_field(read_number, UPPER)
+    radius: Fraction = claim_field(number, LOWER)
+    deviation: Fraction = claim_field(number, UPPER)
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ class Trajectory(Claim):
     """Gradient flow on ``½‖r‖²``: ``λ_min(H_t) ≥ lambda_min`` and ``‖H_t − H_0‖ ≤ deviation`` for all t ≥ 0."""
 
     kind: ClassVar[str] = "trajectory"
-    lambda_min: Fraction = claim_field(read_number, LOWER)
-    deviation: Fraction = claim_field(read_number, UPPER)
+    lambda_min: Fraction = claim_field(number, LOWER)
+    deviation: Fraction = claim_field(number, UPPER)
 
 
 UNIT_TOLERANCE = Fraction(1, 10**9)

@@ -14,8 +14,9 @@ from ntkproof.checker.arithmetic.scalars import lower, root_below, upper
 from ntkproof.checker.convergence.formulas import kernel_deviation, least_singular_value, spent_residual
 from ntkproof.checker.convergence.master import initial_norm
 from ntkproof.checker.logic.arguments import total_failure
-from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, Rejection, claim_field, read_number, show, word
+from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, Rejection, claim_field, show
 from ntkproof.checker.logic.numbers import decimal
+from ntkproof.checker.logic.reading import number, word
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting, require
 from ntkproof.checker.random_start.claims import Bound, JacobianDeviation, value
 from ntkproof.checker.random_start.two_layer import trained
@@ -37,9 +38,9 @@ class LossInequality(Claim):
     kind: ClassVar[str] = "loss_inequality"
     assumable: ClassVar[bool] = True
     loss: str = claim_field(word(LOSSES))
-    exponent: Fraction = claim_field(read_number)
-    constant: Fraction = claim_field(read_number, LOWER)
-    gap: Fraction = claim_field(read_number, UPPER)
+    exponent: Fraction = claim_field(number)
+    constant: Fraction = claim_field(number, LOWER)
+    gap: Fraction = claim_field(number, UPPER)
 
     def described(self) -> str:
         exponent, constant, gap = (decimal(x) for x in (self.exponent, self.constant, self.gap))
@@ -59,12 +60,12 @@ class LossConvergence(Claim):
     concludes: ClassVar[bool] = True
     probable: ClassVar[bool] = True
     loss: str = claim_field(word(LOSSES))
-    exponent: Fraction = claim_field(read_number)
-    width: Fraction = claim_field(read_number)
-    rate: Fraction = claim_field(read_number, LOWER)
-    failure: Fraction = claim_field(read_number, UPPER)
-    radius: Fraction = claim_field(read_number, UPPER)
-    kernel_deviation: Fraction = claim_field(read_number, UPPER)
+    exponent: Fraction = claim_field(number)
+    width: Fraction = claim_field(number)
+    rate: Fraction = claim_field(number, LOWER)
+    failure: Fraction = claim_field(number, UPPER)
+    radius: Fraction = claim_field(number, UPPER)
+    kernel_deviation: Fraction = claim_field(number, UPPER)
 
 
 # The bounds, over any number context ----------------------------------------------------------------------------

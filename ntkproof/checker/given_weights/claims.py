@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, claim_field, read_number, word
+from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, claim_field
+from ntkproof.checker.logic.reading import number, word
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -23,11 +24,11 @@ class LocalDeviation(Claim):
     """
 
     kind: ClassVar[str] = "local_deviation"
-    radius: Fraction = claim_field(read_number, LOWER)
-    offset: Fraction = claim_field(read_number, UPPER)
-    slope: Fraction = claim_field(read_number, UPPER)
+    radius: Fraction = claim_field(number, LOWER)
+    offset: Fraction = claim_field(number, UPPER)
+    slope: Fraction = claim_field(number, UPPER)
     lipschitz: str = claim_field(word(("no", "path", "yes")), ("no", "path", "yes"))
-    norm: Fraction = claim_field(read_number, UPPER)
+    norm: Fraction = claim_field(number, UPPER)
 
     def flaw(self) -> str:
         return "a Lipschitz constant needs the offset 0" if self.lipschitz == "yes" and self.offset != 0 else ""
@@ -41,6 +42,6 @@ class NearbyPoint(Claim):
     """
 
     kind: ClassVar[str] = "nearby_point"
-    distance: Fraction = claim_field(read_number, UPPER)
-    residual: Fraction = claim_field(read_number, UPPER)
-    lambda_min: Fraction = claim_field(read_number, LOWER)
+    distance: Fraction = claim_field(number, UPPER)
+    residual: Fraction = claim_field(number, UPPER)
+    lambda_min: Fraction = claim_field(number, LOWER)

@@ -28,7 +28,6 @@ class Profile:
     for each sample, ``f̃^{l−1}`` and ``g^l``.  Norms are Euclidean for vectors and spectral for matrices.
 
     Args:
-        samples: their number n.
         trained: the number of trained layers, 1 (the first) or L (all).
         scales: ``s_l``, with σ_w in it.
         slope, curvature, jerk: ``B1``, ``B2``, ``B3``; ``B3`` is used for D ≥ 2 only.
@@ -49,7 +48,6 @@ class Profile:
         jacobian: ``‖J(θ_0)‖``.
     """
 
-    samples: Any
     trained: int
     scales: tuple[Any, ...]
     slope: Any

@@ -66,7 +66,6 @@ def profile(evaluator: Evaluator, evaluation: Evaluation, matrices: bool) -> Pro
         E = tuple(tuple(factor * norm for norm in row) for row in E)
     padding = (Fraction(0),) * (depth + 1 - trained)
     return Profile(
-        samples=Fraction(n),
         trained=trained,
         scales=scales,
         slope=evaluator.slope,

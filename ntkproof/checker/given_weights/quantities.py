@@ -17,7 +17,8 @@ from ntkproof.checker.given_weights.norms import FORWARD
 from ntkproof.checker.given_weights.profile import jacobian_norm, largest_h, weight_norms
 from ntkproof.checker.limit.claims import EigenvalueBound
 from ntkproof.checker.limit.premises import eigenvalue_bound
-from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, claim_field, list_of, read_number
+from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, claim_field
+from ntkproof.checker.logic.reading import listed, number
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting
 
 
@@ -32,12 +33,12 @@ class Quantities(Claim):
 
     kind: ClassVar[str] = "quantities"
     concludes: ClassVar[bool] = True
-    residual: Fraction = claim_field(read_number, UPPER)
-    lambda_min: Fraction = claim_field(read_number, LOWER)
-    jacobian_norm: Fraction = claim_field(read_number, UPPER)
-    weight_norms: tuple[Fraction, ...] = claim_field(list_of(read_number), UPPER)
-    largest: tuple[Fraction, ...] = claim_field(list_of(read_number), UPPER)
-    margin: Fraction = claim_field(read_number, LOWER)
+    residual: Fraction = claim_field(number, UPPER)
+    lambda_min: Fraction = claim_field(number, LOWER)
+    jacobian_norm: Fraction = claim_field(number, UPPER)
+    weight_norms: tuple[Fraction, ...] = claim_field(listed(number, 1), UPPER)
+    largest: tuple[Fraction, ...] = claim_field(listed(number, 1), UPPER)
+    margin: Fraction = claim_field(number, LOWER)
 
 
 def _given_quantities(setting: Setting, step: Inputs) -> Derived:

@@ -18,7 +18,8 @@ from ntkproof.checker.activations.names import split_activation
 from ntkproof.checker.limit.claims import POWERS, EigenvalueBound, Enclosure, Interval, LambdaMin
 from ntkproof.checker.limit.inputs import root
 from ntkproof.checker.limit.kernels import FirstLayer
-from ntkproof.checker.logic.claim import LOWER, UPPER, Rejection, claim_field, list_of, read_number, word
+from ntkproof.checker.logic.claim import LOWER, UPPER, Rejection, claim_field
+from ntkproof.checker.logic.reading import listed, number, word
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting
 
 if TYPE_CHECKING:
@@ -38,10 +39,10 @@ class APriori(Interval):
 
     kind: ClassVar[str] = "a_priori"
     concludes: ClassVar[bool] = True
-    rules: tuple[str, ...] = claim_field(list_of(word(A_PRIORI), 0))
-    bounds: tuple[Fraction, ...] = claim_field(list_of(read_number))
-    ratio_lower: tuple[Fraction, ...] = claim_field(list_of(read_number), LOWER)
-    ratio_upper: tuple[Fraction, ...] = claim_field(list_of(read_number), UPPER)
+    rules: tuple[str, ...] = claim_field(listed(word(A_PRIORI)))
+    bounds: tuple[Fraction, ...] = claim_field(listed(number, 1))
+    ratio_lower: tuple[Fraction, ...] = claim_field(listed(number, 1), LOWER)
+    ratio_upper: tuple[Fraction, ...] = claim_field(listed(number, 1), UPPER)
 
     def flaw(self) -> str:
         lengths = {len(x) for x in (self.rules, self.bounds, self.ratio_lower, self.ratio_upper)}

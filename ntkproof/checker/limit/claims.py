@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, claim_field, list_of, read_integer, read_number, word
+from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, claim_field
 from ntkproof.checker.logic.numbers import decimal
+from ntkproof.checker.logic.reading import integer, listed, number, word
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -31,8 +32,8 @@ class Enclosure(Claim):
 
     kind: ClassVar[str] = "enclosure"
     matrix: str = claim_field(word(MATRICES))
-    precision: int = claim_field(read_integer)
-    radius: int = claim_field(read_integer, UPPER)
+    precision: int = claim_field(integer)
+    radius: int = claim_field(integer, UPPER)
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class EigenvalueBound(Claim):
     matrix: str = claim_field(word(MATRICES))
     eigenvalue: str = claim_field(word(("min", "max")))
     side: str = claim_field(word((LOWER, UPPER)))
-    value: Fraction = claim_field(read_number, "side")
+    value: Fraction = claim_field(number, "side")
     assumable: ClassVar[bool] = True
 
     def described(self) -> str:
@@ -54,8 +55,8 @@ class EigenvalueBound(Claim):
 class Interval(Claim):
     """``lower ≤ x ≤ upper``; what ``x`` is, its subclasses say."""
 
-    lower: Fraction = claim_field(read_number, LOWER)
-    upper: Fraction = claim_field(read_number, UPPER)
+    lower: Fraction = claim_field(number, LOWER)
+    upper: Fraction = claim_field(number, UPPER)
 
 
 @dataclass(frozen=True)
@@ -64,4 +65,4 @@ class LambdaMin(Interval):
 
     kind: ClassVar[str] = "lambda_min"
     concludes: ClassVar[bool] = True
-    null_rows: tuple[int, ...] = claim_field(list_of(read_integer, 0), default=())
+    null_rows: tuple[int, ...] = claim_field(listed(integer), default=())

@@ -43,14 +43,10 @@ def shifted_bound(setting: Setting, step: Inputs, claim: Enclosure, matrix: Matr
     triangle = step.witness["factor"]
     if triangle.width > MAX_FACTOR_WIDTH:
         raise Rejection("bad-witness", f"the integers of the factor are wider than {MAX_FACTOR_WIDTH} bytes")
-    expected = matrix.n * (matrix.n + 1) // 2
-    if triangle.shape != (expected,):
-        raise Rejection(
-            "bad-witness",
-            "the factor is not a packed lower triangle",
-            f"{expected} integers",
-            str(triangle.shape[0]),
-        )
+    found, expected = triangle.shape[0], matrix.n * (matrix.n + 1) // 2
+    if found != expected:
+        reason = "the factor is not a packed lower triangle"
+        raise Rejection("bad-witness", reason, f"{expected} integers", str(found))
     shift = floor(step.numbers["shift"] / unit)
     e, f = max(0, 2 * q - p), max(0, p - 2 * q)
     residual = setting.arithmetic.residual_norm(matrix, shift, sign, e, (triangle.width, triangle.data), f)
@@ -84,15 +80,9 @@ def bounds(step: Inputs, matrix: str, eigenvalue: str) -> tuple[Fraction, Fracti
         claim = premise.claim
         if not isinstance(claim, EigenvalueBound):
             raise Rejection("bad-premises", "the premise is not an eigenvalue bound")
-        found = (claim.matrix, claim.eigenvalue, claim.side)
-        if found != (matrix, eigenvalue, side):
-            needed = f"{side} bound on lambda_{eigenvalue} of {matrix}"
-            raise Rejection(
-                "bad-premises",
-                "the premise bounds something else",
-                needed,
-                f"{claim.side} bound on lambda_{claim.eigenvalue} of {claim.matrix}",
-            )
+        needed = EigenvalueBound(matrix, eigenvalue, side, claim.value)
+        if claim != needed:
+            raise Rejection("bad-premises", "the premise is another bound", needed.described(), claim.described())
         values.append(claim.value)
     return values[0], values[1]
 
@@ -103,14 +93,7 @@ def _lambda_min(setting: Setting, step: Inputs) -> Derived:
 
 
 _eigenvalue = {"eigenvalue": ("min", "max")}
-psd_bound = Rule(
-    _psd_bound,
-    (Enclosure,),
-    integers={"scale": (0, 4096)},
-    numbers=("shift",),
-    names=_eigenvalue,
-    witness=("factor",),
-)
+psd_bound = Rule(_psd_bound, (Enclosure,), {"scale": (0, 4096)}, ("shift",), _eigenvalue, ("factor",))
 rayleigh_bound = Rule(_rayleigh_bound, (Enclosure,), names=_eigenvalue, witness=("vector",))
 gram_is_psd = Rule(_gram_is_psd)
 lambda_min = Rule(_lambda_min, (EigenvalueBound, EigenvalueBound))

@@ -6,6 +6,7 @@ Trusted.
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ntkproof.checker.activations.names import expression_of
@@ -54,15 +55,10 @@ def enclose_entries(
     for i in range(n):
         for j in range(i + 1):
             entry = first.covariance(inputs_gram.entry(i, j))
-            midpoint, radius = quantise(
-                kernel.entry(
-                    variances[i],
-                    numbers.rational(Fraction(entry, first.denominator)),
-                    variances[j],
-                    numbers.rational(Fraction(norms[i] * norms[j] - entry * entry, square)),
-                    diagonal=i == j,
-                )
-            )
+            covariance = numbers.rational(Fraction(entry, first.denominator))
+            det = numbers.rational(Fraction(norms[i] * norms[j] - entry * entry, square))
+            value = kernel.entry(variances[i], covariance, variances[j], det, diagonal=i == j)
+            midpoint, radius = quantise(value)
             packed.append(midpoint)
             row_sums[i] += radius
             if j < i:
@@ -91,16 +87,14 @@ def enclose_kernel(
     inputs = arithmetic.gram(problem.dataset.inputs, problem.dataset.exponent)
     if arithmetic.float64 and working <= FLOAT_BITS and expression_of(problem.network.activation) is None:
         try:
-            found: tuple[Matrix, int] = load("limit.float64").enclose_kernel_vectorised(
-                problem, inputs, precision, tick
-            )
+            vectorised = load("limit.float64").enclose_kernel_vectorised
+            found: tuple[Matrix, int] = vectorised(problem, inputs, precision, tick)
             return found
         except ValueError:
             pass  # balls have no range to leave
     with arithmetic.numbers(working, precision) as numbers:
-        packed, radius = enclose_entries(
-            problem, inputs, numbers, lambda x: numbers.quantise(x, precision), tick, terms
-        )
+        quantise = partial(numbers.quantise, p=precision)
+        packed, radius = enclose_entries(problem, inputs, numbers, quantise, tick, terms)
     return arithmetic.symmetric(inputs.n, packed), radius
 
 

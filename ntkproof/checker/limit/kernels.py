@@ -38,11 +38,7 @@ class FirstLayer:
             factor /= dataset.d
         shift = network.beta**2
         denominator = factor.denominator * shift.denominator
-        return cls(
-            factor.numerator * shift.denominator,
-            shift.numerator * factor.denominator,
-            denominator,
-        )
+        return cls(factor.numerator * shift.denominator, shift.numerator * factor.denominator, denominator)
 
     def covariance(self, entry: int) -> int:
         """Return the integer ``P_ij`` for the Gram entry ``G_ij``."""

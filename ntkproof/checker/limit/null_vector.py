@@ -11,6 +11,7 @@ from math import gcd
 from typing import TYPE_CHECKING
 
 from ntkproof.checker.activations.dual import activation
+from ntkproof.checker.arithmetic.exact import integer_rows
 from ntkproof.checker.limit.claims import LambdaMin
 from ntkproof.checker.logic.claim import Rejection, show
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting
@@ -60,7 +61,7 @@ def _null_vector(setting: Setting, step: Inputs) -> Derived:
     """``λ_min = 0`` with the null vector ``v``, an integer vector."""
     problem = setting.problem
     v = step.witness["vector"].integers()
-    rows = [tuple(row) for row in problem.dataset.integer_rows()]
+    rows = [tuple(row) for row in integer_rows(problem.dataset.inputs, problem.dataset.exponent)]
     if len(v) != len(rows):
         raise Rejection("bad-witness", "the vector has the wrong length", str(len(rows)), str(len(v)))
     support = tuple(i for i, x in enumerate(v) if x)

@@ -14,7 +14,8 @@ from typing import ClassVar
 
 from ntkproof.checker.limit.claims import Enclosure, Interval, LambdaMin
 from ntkproof.checker.limit.eigenvalues import MAX_FACTOR_WIDTH, enclosed
-from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, Rejection, claim_field, list_of, read_number, show
+from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, Rejection, claim_field, show
+from ntkproof.checker.logic.reading import listed, number
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting
 
 
@@ -38,8 +39,8 @@ class Spectrum(Claim):
 
     kind: ClassVar[str] = "spectrum"
     concludes: ClassVar[bool] = True
-    lower: tuple[Fraction, ...] = claim_field(list_of(read_number), LOWER)
-    upper: tuple[Fraction, ...] = claim_field(list_of(read_number), UPPER)
+    lower: tuple[Fraction, ...] = claim_field(listed(number, 1), LOWER)
+    upper: tuple[Fraction, ...] = claim_field(listed(number, 1), UPPER)
 
     def flaw(self) -> str:
         if len(self.lower) != len(self.upper):

@@ -17,17 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ntkproof.checker.activations.dual import activation
 from ntkproof.checker.activations.hermite import MAX_TERMS
 from ntkproof.checker.limit.kernels import FirstLayer, Kernel
-from ntkproof.checker.logic.claim import (
-    LOWER,
-    UPPER,
-    Claim,
-    Rejection,
-    claim_field,
-    list_of,
-    read_integer,
-    read_number,
-    word,
-)
+from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, Rejection, claim_field
+from ntkproof.checker.logic.reading import integer, listed, number, word
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting
 
 if TYPE_CHECKING:
@@ -48,9 +39,9 @@ class Mercer(Claim):
 
     kind: ClassVar[str] = "mercer"
     concludes: ClassVar[bool] = True
-    dimension: int = claim_field(read_integer)
-    lower: tuple[Fraction, ...] = claim_field(list_of(read_number), LOWER)
-    upper: tuple[Fraction, ...] = claim_field(list_of(read_number), UPPER)
+    dimension: int = claim_field(integer)
+    lower: tuple[Fraction, ...] = claim_field(listed(number, 1), LOWER)
+    upper: tuple[Fraction, ...] = claim_field(listed(number, 1), UPPER)
 
     def flaw(self) -> str:
         same = len(self.lower) == len(self.upper)
@@ -63,9 +54,9 @@ class Vanishing(Claim):
 
     kind: ClassVar[str] = "vanishing"
     concludes: ClassVar[bool] = True
-    dimension: int = claim_field(read_integer)
+    dimension: int = claim_field(integer)
     parity: str = claim_field(word(PARITIES))
-    first: int = claim_field(read_integer, UPPER)
+    first: int = claim_field(integer, UPPER)
 
 
 LINEAR_PLUS_EVEN = ("gelu", "silu", "softplus")  # σ(z) − z/2 is even: z erf(z/√2)/2, z tanh(z/2)/2, log(2 cosh(z/2))
@@ -96,7 +87,7 @@ class Zonal:
 
 def _mercer(setting: Setting, step: Inputs) -> Derived:
     """``λ_k`` for k ≤ K, from κ at 2N+1 points ``tanh(j/s)``; zero where a symmetry says so, and never negative."""
-    problem, d = setting.problem, setting.problem.sphere.dimension
+    problem, d = setting.problem, setting.problem.domain.d
     highest, s, nodes, p = (step.integers[name] for name in ("max_frequency", "inverse_step", "nodes", "precision"))
     try:
         with setting.arithmetic.numbers(p) as numbers:
@@ -198,7 +189,7 @@ def _frequencies_vanish(setting: Setting, step: Inputs) -> Derived:
     first = vanishing(setting.problem, PARITIES.index(parity))
     if first is None:
         raise Rejection("no-symmetry", f"no symmetry makes the eigenvalues of {parity} frequency vanish")
-    return Derived(Vanishing(setting.problem.sphere.dimension, parity, first))
+    return Derived(Vanishing(setting.problem.domain.d, parity, first))
 
 
 mercer = Rule(

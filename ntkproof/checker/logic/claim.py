@@ -7,12 +7,13 @@ way it may be stated: exactly, or as a lower or an upper bound.  A new kind of c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from fractions import Fraction
 from typing import Any, ClassVar
 
-from ntkproof.checker.logic.numbers import InputError, decimal, parse_decimal
+from ntkproof.checker.logic.numbers import decimal
+from ntkproof.checker.logic.reading import Malformed, Reader, record
 
 
 class Rejection(Exception):
@@ -32,47 +33,8 @@ class Rejection(Exception):
 
 SAME, LOWER, UPPER = "same", "lower", "upper"
 
-Read = Callable[[str, Any], Any]
 
-
-def read_integer(where: str, value: Any) -> int:
-    """Read an integer."""
-    if type(value) is not int:
-        raise Rejection("bad-claim", f"{where}: expected an integer")
-    return value
-
-
-def read_number(where: str, value: Any) -> Fraction:
-    """Read a decimal number, exactly."""
-    try:
-        return parse_decimal(value)
-    except InputError:
-        raise Rejection("bad-claim", f"{where}: expected a decimal string") from None
-
-
-def list_of(read: Read, least: int = 1) -> Read:
-    """Return the reader of a list of at least so many entries, as a tuple."""
-
-    def read_list(where: str, value: Any) -> tuple[Any, ...]:
-        if not isinstance(value, list) or len(value) < least:
-            raise Rejection("bad-claim", f"{where}: expected a list of at least {least} entries")
-        return tuple(read(f"{where}[{k}]", element) for k, element in enumerate(value))
-
-    return read_list
-
-
-def word(allowed: tuple[str, ...]) -> Read:
-    """Return the reader of one of some words."""
-
-    def read_word(where: str, value: Any) -> str:
-        if not isinstance(value, str) or value not in allowed:
-            raise Rejection("bad-claim", f"{where}: expected one of {', '.join(allowed)}")
-        return value
-
-    return read_word
-
-
-def claim_field(read: Read, way: str | tuple[str, ...] = SAME, **options: Any) -> Any:
+def claim_field(read: Reader, way: str | tuple[str, ...] = SAME, **options: Any) -> Any:
     """Declare a field; ``way`` is SAME, LOWER, UPPER, the name of an attribute that says which, or words in order.
 
     Of words in order, an earlier one may be stated in place of a later one.
@@ -162,15 +124,13 @@ def parse_claim(raw: Mapping[str, Any], kinds: Mapping[str, type[Claim]]) -> Cla
     kind = raw.get("kind")
     if not isinstance(kind, str) or kind not in kinds:
         raise Rejection("bad-claim", f"unknown kind of claim {str(kind)[:60]!r}; there are {', '.join(kinds)}")
-    declared = {each.name: each for each in fields(kinds[kind])}
-    for name in raw:
-        if name != "kind" and name not in declared:
-            raise Rejection("bad-claim", f"{kind}: unknown field {name!r}")
-    for name, each in declared.items():
-        if name not in raw and each.default is MISSING:
-            raise Rejection("bad-claim", f"the claim {kind} lacks the field {name!r}")
-    read = {name: each.metadata["read"](f"{kind}.{name}", raw[name]) for name, each in declared.items() if name in raw}
-    claim = kinds[kind](**read)
+    declared = fields(kinds[kind])
+    optional = tuple(each.name for each in declared if each.default is not MISSING)
+    stated = {name: value for name, value in raw.items() if name != "kind"}
+    try:
+        claim = kinds[kind](**record(stated, kind, {each.name: each.metadata["read"] for each in declared}, optional))
+    except Malformed as error:
+        raise Rejection("bad-claim", str(error)) from None
     flaw = claim.flaw()
     if flaw:
         raise Rejection("bad-claim", f"{kind}: {flaw}")

@@ -12,17 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ntkproof.checker.logic.arrays import Array, array_in
-from ntkproof.checker.logic.reading import (
-    Malformed,
-    Reader,
-    identifier,
-    integer,
-    listed,
-    named,
-    record,
-    strict_json,
-    text,
-)
+from ntkproof.checker.logic.reading import Malformed, Reader, identifier, listed, named, record, strict_json, text
 
 FORMAT = "ntkproof-certificate-1"
 SUFFIX = ".cert.json"
@@ -94,7 +84,7 @@ def parse(content: str, problem: ProblemReader, folder: Path | None = None) -> C
 
     def step(raw: Any, where: str) -> Step:
         fields: dict[str, Reader] = {"id": identifier, "rule": identifier, "uses": listed(identifier)}
-        fields |= {"args": named(_argument), "witness": named(array_in(folder)), "claim": _claim}
+        fields |= {"args": named(_scalar), "witness": named(array_in(folder)), "claim": _claim}
         return Step(**record(raw, where, fields))
 
     def conclusion(raw: Any, where: str) -> dict[str, Any]:
@@ -110,7 +100,7 @@ def _format(raw: Any, where: str) -> None:
         raise Malformed(f"{where}: expected {FORMAT!r}")
 
 
-def _argument(raw: Any, where: str) -> int | str:
+def _scalar(raw: Any, where: str) -> int | str:
     if type(raw) is not int and not isinstance(raw, str):
         raise Malformed(f"{where}: expected an integer or a string")
     return text(raw, where) if isinstance(raw, str) else raw
@@ -119,11 +109,8 @@ def _argument(raw: Any, where: str) -> int | str:
 def _claim(raw: Any, where: str) -> dict[str, Any]:
     """Read the fields of a claim as they stand: integers, texts and lists of these."""
 
-    def scalar(raw: Any, where: str) -> int | str:
-        return text(raw, where) if isinstance(raw, str) else integer(raw, where)
-
     def value(raw: Any, where: str) -> Any:
-        return list(listed(scalar)(raw, where)) if isinstance(raw, list) else scalar(raw, where)
+        return list(listed(_scalar)(raw, where)) if isinstance(raw, list) else _scalar(raw, where)
 
     claim: dict[str, Any] = named(value)(raw, where)
     return claim

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from typing import Any, NoReturn
 
 from ntkproof.checker.logic.numbers import InputError, decimal, parse_decimal
@@ -72,12 +73,12 @@ def record(raw: Any, where: str, readers: Mapping[str, Reader], optional: tuple[
     return {key: read(raw[key], f"{place}{key}") for key, read in readers.items() if key in raw}
 
 
-def listed(read: Reader) -> Reader:
-    """Return the reader of a list: of a tuple of what ``read`` reads."""
+def listed(read: Reader, least: int = 0) -> Reader:
+    """Return the reader of a list of at least so many entries: of a tuple of what ``read`` reads."""
 
     def read_list(raw: Any, where: str) -> tuple[Any, ...]:
-        if not isinstance(raw, list):
-            raise Malformed(f"{where}: expected a list")
+        if not isinstance(raw, list) or len(raw) < least:
+            raise Malformed(f"{where}: expected a list of at least {least} entries")
         return tuple(read(each, f"{where}[{k}]") for k, each in enumerate(raw))
 
     return read_list
@@ -127,11 +128,38 @@ def boolean(raw: Any, where: str) -> bool:
     return raw
 
 
-def decimal_text(raw: Any, where: str) -> str:
-    """Read a decimal number in its canonical form, as text."""
+def between(least: int, largest: int) -> Reader:
+    """Return the reader of an integer in a range."""
+
+    def read_integer(raw: Any, where: str) -> int:
+        if not least <= integer(raw, where) <= largest:
+            raise Malformed(f"{where}: {raw} is not from {least} to {largest}")
+        return int(raw)
+
+    return read_integer
+
+
+def word(allowed: tuple[str, ...]) -> Reader:
+    """Return the reader of one of some words."""
+
+    def read_word(raw: Any, where: str) -> str:
+        if not isinstance(raw, str) or raw not in allowed:
+            raise Malformed(f"{where}: expected one of {', '.join(allowed)}")
+        return raw
+
+    return read_word
+
+
+def number(raw: Any, where: str) -> Fraction:
+    """Read a decimal number, exactly."""
     try:
-        if decimal(parse_decimal(raw)) == raw:
-            return str(raw)
+        return parse_decimal(raw)
     except InputError as error:
         raise Malformed(f"{where}: {error}") from None
-    raise Malformed(f"{where}: not a canonical decimal: {raw[:60]!r}")
+
+
+def decimal_text(raw: Any, where: str) -> str:
+    """Read a decimal number in its canonical form, as text."""
+    if decimal(number(raw, where)) != raw:
+        raise Malformed(f"{where}: not a canonical decimal: {raw[:60]!r}")
+    return str(raw)

@@ -62,41 +62,25 @@ class Replay:
         inputs = rule.inputs(step, premises, stated)
         derived = rule.derive(self.setting, inputs)
         _follows(derived.claim, stated)
-        events = inputs.events
-        if derived.failure:
-            events[step.id] = derived.failure
-        return Proved(
-            stated,
-            derived.matrix,
-            derived.assumptions.union(*(premise.assumptions for premise in premises)),
-            derived.assumed or any(premise.assumed for premise in premises),
-            step.rule,
-            events,
-        )
+        events = inputs.events | ({step.id: derived.failure} if derived.failure else {})
+        assumptions = derived.assumptions.union(*(premise.assumptions for premise in premises))
+        assumed = derived.assumed or any(premise.assumed for premise in premises)
+        return Proved(stated, derived.matrix, assumptions, assumed, step.rule, events)
 
     def _conclude(self, certificate: Certificate) -> Proved:
         stated = parse_claim(certificate.conclusion, self.kinds)
         if not stated.concludes:
             raise Rejection("bad-conclusion", f"a certificate does not end in a claim of the kind {stated.kind}")
-        if certificate.conclusion_step not in self.proved:
-            raise Rejection(
-                "bad-conclusion",
-                f"the conclusion names the step {certificate.conclusion_step!r}, which is not there",
-            )
-        proved = self.proved[certificate.conclusion_step]
-        if type(proved.claim) is not type(stated):
-            raise Rejection(
-                "bad-conclusion", "the conclusion is of another kind than its step", stated.kind, proved.claim.kind
-            )
-        _follows(proved.claim, stated)
+        proved = self.proved.get(certificate.conclusion_step)
+        if proved is None:
+            raise Rejection("bad-conclusion", f"there is no step {certificate.conclusion_step!r}, which it names")
+        _follows(proved.claim, stated, "bad-conclusion")
         if proved.events and not stated.probable:
-            raise Rejection(
-                "bad-conclusion", "the claim holds with some probability, which the conclusion does not state"
-            )
+            raise Rejection("bad-conclusion", "the claim holds with a probability that the conclusion does not state")
         return Proved(stated, None, proved.assumptions, proved.assumed)
 
 
-def _follows(derived: Any, stated: Any) -> None:
+def _follows(derived: Any, stated: Any, code: str = "bad-claim") -> None:
     if type(derived) is not type(stated):
-        raise Rejection("bad-claim", "the stated claim is of another kind", stated.kind, derived.kind)
+        raise Rejection(code, "the stated claim is of another kind", stated.kind, derived.kind)
     derived.supports(stated)

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from ntkproof.checker.logic.claim import Claim, Rejection, show
-from ntkproof.checker.logic.numbers import InputError, parse_decimal
+from ntkproof.checker.logic.reading import Malformed, between, number, record, word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -129,14 +129,14 @@ class Rule:
                 raise Rejection(
                     "bad-witness", f"the witness {name} must be an array of integers, {dimensions}-dimensional"
                 )
-        return Inputs(
-            premises,
-            {name: _integer(name, step.args[name], *bounds) for name, bounds in self.integers.items()},
-            {name: _number(name, step.args[name]) for name in self.numbers},
-            {name: _choice(name, step.args[name], allowed) for name, allowed in self.names.items()},
-            step.witness,
-            stated,
-        )
+        readers = {name: between(*bounds) for name, bounds in self.integers.items()}
+        readers |= dict.fromkeys(self.numbers, number) | {name: word(choices) for name, choices in self.names.items()}
+        try:
+            args = record(step.args, "args", readers)
+        except Malformed as error:
+            raise Rejection("bad-argument", str(error)) from None
+        integers, numbers, names = ({k: args[k] for k in kind} for kind in (self.integers, self.numbers, self.names))
+        return Inputs(premises, integers, numbers, names, step.witness, stated)
 
 
 def require(name: str, have: Fraction, needed: Fraction) -> None:
@@ -152,24 +152,3 @@ def _exactly(what: str, given: Mapping[str, object], declared: tuple[str, ...]) 
     for name in given:
         if name not in declared:
             raise Rejection(f"unknown-{what}", f"the rule has no {what} {name!r}")
-
-
-def _integer(name: str, value: Any, least: int, largest: int) -> int:
-    if type(value) is not int:
-        raise Rejection("bad-argument", f"the argument {name} must be an integer")
-    if not least <= value <= largest:
-        raise Rejection("bad-argument", f"the argument {name} is out of range", f"{least} to {largest}", str(value))
-    return value
-
-
-def _number(name: str, value: Any) -> Fraction:
-    try:
-        return parse_decimal(value)
-    except InputError:
-        raise Rejection("bad-argument", f"the argument {name} must be a decimal string") from None
-
-
-def _choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
-    if value not in allowed:
-        raise Rejection("bad-argument", f"the argument {name} must be one of {', '.join(allowed)}")
-    return str(value)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ntkproof.checker.logic.arrays import floats_in
+from ntkproof.checker.logic.load import load
 from ntkproof.checker.logic.numbers import InputError
 from ntkproof.checker.logic.reading import Reader, record, text
 
@@ -101,34 +102,18 @@ class Dataset:
         """Return what a verdict says of the data."""
         return {"label": self.label, "rows": self.n, "columns": self.d, "sha256": self.sha256}
 
-    def integer_rows(self) -> list[list[int]]:
-        """Return the integers ``inputs * 2**-exponent`` as ``n`` lists of ``d``."""
-        shift = -self.exponent  # an entry is a/b with b a power of two; a 2^shift / b is an integer
-
-        def scaled(value: float) -> int:
-            a, b = value.as_integer_ratio()
-            return (a << shift if shift > 0 else a >> -shift) // b
-
-        return [[scaled(value) for value in row] for row in self.inputs.tolist()]
-
 
 def float64_array(array: Any, name: str, dimensions: int) -> NDArray[np.float64]:
     """Return an array of so many dimensions as float64, read-only; InputError unless that is exact and finite."""
     raw = np.asarray(array)
     if raw.ndim != dimensions:
         raise InputError(f"{name} must have {dimensions} dimension(s), not {raw.ndim}")
-    if raw.dtype.kind not in "fiu":
-        raise InputError(f"{name} must be real numbers, not {raw.dtype}")
-    values = np.array(raw, dtype=np.float64, order="C")
+    if raw.dtype != np.float64:
+        raw = load("problem.conversion").as_float64(raw, name)
+    values = np.array(raw, order="C")
     if not np.isfinite(values).all():
         where = ", ".join(str(int(k)) for k in np.argwhere(~np.isfinite(values))[0])
         raise InputError(f"{name} contain NaN or infinity at [{where}] (counted from 0)")
-    if raw.dtype.kind == "f" and raw.dtype.itemsize > 8 and not (values.astype(raw.dtype) == raw).all():
-        raise InputError(f"{name} of type {raw.dtype} do not fit float64 exactly")
-    if raw.dtype.kind in "iu":
-        large = np.abs(values) >= 2.0**53
-        if any(int(integer) != int(number) for integer, number in zip(raw[large], values[large], strict=True)):
-            raise InputError(f"{name} contain integers that do not fit float64 exactly")
     values.setflags(write=False)
     return values
 

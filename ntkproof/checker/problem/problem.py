@@ -71,13 +71,6 @@ class Problem:
             raise InputError("the problem is about the sphere, not about a dataset")
         return self.domain
 
-    @property
-    def sphere(self) -> Sphere:
-        """The sphere. Raises InputError if the problem is about a dataset."""
-        if isinstance(self.domain, Dataset):
-            raise InputError("the problem is about a dataset, not about the sphere")
-        return self.domain
-
     def facts(self) -> dict[str, str | int]:
         """Return what a verdict says of the problem."""
         parts = (part.facts() for part in (self.domain, self.training, self.weights) if part is not None)
@@ -87,7 +80,7 @@ class Problem:
         """Raise `Rejection` unless the kernel is known to exist: some expressions grow too fast for expectations."""
         expression = expression_of(self.network.activation)
         if expression is not None:
-            load("activations.existence").require_growth(self.network.activation, expression)
+            load("activations.bounds").require_growth(self.network.activation, expression)
 
 
 def problem_in(folder: Path | None) -> Reader:

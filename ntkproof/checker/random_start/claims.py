@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ntkproof.checker.logic.claim import UPPER, Claim, Rejection, claim_field, read_number, word
+from ntkproof.checker.logic.claim import UPPER, Claim, Rejection, claim_field
 from ntkproof.checker.logic.numbers import decimal
+from ntkproof.checker.logic.reading import number, word
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -36,7 +37,7 @@ class Bound(Claim):
 
     kind: ClassVar[str] = "bound"
     quantity: str = claim_field(word(tuple(QUANTITIES)))
-    value: Fraction = claim_field(read_number, "side")
+    value: Fraction = claim_field(number, "side")
     assumable: ClassVar[bool] = True
 
     def described(self) -> str:
@@ -57,8 +58,8 @@ class JacobianDeviation(Claim):
     """
 
     kind: ClassVar[str] = "jacobian_deviation"
-    offset: Fraction = claim_field(read_number, UPPER)
-    slope: Fraction = claim_field(read_number, UPPER)
+    offset: Fraction = claim_field(number, UPPER)
+    slope: Fraction = claim_field(number, UPPER)
     lipschitz: str = claim_field(word(("no", "path", "yes")), ("no", "path", "yes"))
 
 

@@ -57,7 +57,7 @@ def _smooth_deviation(setting: Setting, step: Inputs) -> Derived:
 
 
 def _flip_deviation(setting: Setting, step: Inputs) -> Derived:
-    """``ε(s) = B‖X‖(√share + s/(τ√m))`` for piecewise linear σ whose slopes differ by B, counting activation flips."""
+    """``ε(s) = B‖X‖(√share + s/(τ√m))`` for piecewise linear σ whose slopes differ by B, by flips on a path."""
     network = hidden_training(setting)
     tau, stated = positive(step, "tau"), in_open_unit(step, "failure")
     if network.curvature_squared is not None:
@@ -65,10 +65,9 @@ def _flip_deviation(setting: Setting, step: Inputs) -> Derived:
     training, norm = network.training, inputs_norm_squared(step.premises[0])
     jump = network.jump_squared
     share = upper(near_share, tau, setting.problem.dataset.n, training.independent_neurons, stated)
-    claim = JacobianDeviation(
-        upper(flip_offset, jump, norm, share), upper(flip_slope, jump, norm, tau, training.width), "no"
-    )
+    offset, slope = upper(flip_offset, jump, norm, share), upper(flip_slope, jump, norm, tau, training.width)
     kinks = DIFFERENTIAL_INCLUSION if training.step_size is None else SELECTION
+    claim = JacobianDeviation(offset, slope, "path")
     return Derived(claim, assumptions=frozenset({GAUSSIAN, kinks}), failure=stated)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from ntkproof.checker.arithmetic.exact import integer_rows
 from ntkproof.checker.arithmetic.scalars import upper
 from ntkproof.checker.limit.claims import EigenvalueBound
 from ntkproof.checker.limit.premises import inputs_norm_squared, lambda_zero
@@ -75,7 +76,7 @@ def _hoeffding(setting: Setting, step: Inputs) -> Derived:
 def _frobenius(setting: Setting) -> Fraction:
     """Return ``‖XXᵀ‖_F² = Σ_ij (x_i·x_j)²`` exactly."""
     dataset = setting.problem.dataset
-    rows = dataset.integer_rows()
+    rows = integer_rows(dataset.inputs, dataset.exponent)
     gram = [[sum(a * b for a, b in zip(x, z, strict=True)) for z in rows] for x in rows]
     return Fraction(sum(g * g for row in gram for g in row)) * Fraction(16) ** dataset.exponent
 

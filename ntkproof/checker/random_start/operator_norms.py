@@ -15,9 +15,11 @@ from ntkproof.checker.activations.expressions import parse
 from ntkproof.checker.activations.facts import activation_facts, height_squared
 from ntkproof.checker.activations.names import expression_of
 from ntkproof.checker.activations.taylor import jet
+from ntkproof.checker.arithmetic.exact import integer_rows
 from ntkproof.checker.arithmetic.scalars import lower, root, upper
 from ntkproof.checker.logic.arguments import in_open_unit, positive, total_failure
-from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, Rejection, claim_field, list_of, read_number
+from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, Rejection, claim_field
+from ntkproof.checker.logic.reading import listed, number
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting
 
 if TYPE_CHECKING:
@@ -36,8 +38,8 @@ class LayerNorms(Claim):
     """
 
     kind: ClassVar[str] = "layer_norms"
-    norms: tuple[Fraction, ...] = claim_field(list_of(read_number), UPPER)
-    biases: tuple[Fraction, ...] = claim_field(list_of(read_number, 0), UPPER, default=())
+    norms: tuple[Fraction, ...] = claim_field(listed(number, 1), UPPER)
+    biases: tuple[Fraction, ...] = claim_field(listed(number), UPPER, default=())
 
     def flaw(self) -> str:
         same = len(self.biases) in (0, len(self.norms))
@@ -55,10 +57,10 @@ class GradientBound(Claim):
     kind: ClassVar[str] = "gradient_bound"
     concludes: ClassVar[bool] = True
     probable: ClassVar[bool] = True
-    radius: Fraction = claim_field(read_number, LOWER)
-    failure: Fraction = claim_field(read_number, UPPER)
-    gradient: Fraction = claim_field(read_number, UPPER)
-    jacobian: Fraction = claim_field(read_number, UPPER)
+    radius: Fraction = claim_field(number, LOWER)
+    failure: Fraction = claim_field(number, UPPER)
+    gradient: Fraction = claim_field(number, UPPER)
+    jacobian: Fraction = claim_field(number, UPPER)
 
     def flaw(self) -> str:
         return "" if self.failure < 1 else "a failure probability of 1 or more says nothing"
@@ -74,10 +76,10 @@ class HessianBound(Claim):
     kind: ClassVar[str] = "hessian_bound"
     concludes: ClassVar[bool] = True
     probable: ClassVar[bool] = True
-    radius: Fraction = claim_field(read_number, LOWER)
-    failure: Fraction = claim_field(read_number, UPPER)
-    hessian: Fraction = claim_field(read_number, UPPER)
-    lipschitz: Fraction = claim_field(read_number, UPPER)
+    radius: Fraction = claim_field(number, LOWER)
+    failure: Fraction = claim_field(number, UPPER)
+    hessian: Fraction = claim_field(number, UPPER)
+    lipschitz: Fraction = claim_field(number, UPPER)
 
     def flaw(self) -> str:
         return "" if self.failure < 1 else "a failure probability of 1 or more says nothing"
@@ -304,7 +306,9 @@ def _norms(bound: Callable[..., Any], layers: Layers, problem: Problem) -> tuple
     def at(square: Fraction) -> Fraction:
         return min(upper(lambda numbers, x, v=v: bound(numbers, v.within(numbers), x), square) for v in variants)
 
-    squares = [at(unit * sum(a * a for a in row)) for row in problem.dataset.integer_rows()]
+    squares = [
+        at(unit * sum(a * a for a in row)) for row in integer_rows(problem.dataset.inputs, problem.dataset.exponent)
+    ]
     return root(max(squares)), root(sum(squares, Fraction(0)))
 
 

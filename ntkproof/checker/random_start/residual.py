@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ntkproof.checker.activations.covariance import Covariance
 from ntkproof.checker.activations.dual import activation
+from ntkproof.checker.arithmetic.exact import integer_rows
 from ntkproof.checker.arithmetic.scalars import root, upper
 from ntkproof.checker.limit.claims import EigenvalueBound
 from ntkproof.checker.limit.premises import inputs_norm_squared
@@ -70,7 +71,7 @@ def output_moments(problem: Problem) -> tuple[Fraction, Fraction]:
     """Return upper bounds of ``Σ_i (E σ(w·x_i))²`` and ``Σ_i Var σ(w·x_i)``."""
     sigma = activation(problem.network.activation)
     unit = Fraction(4) ** problem.dataset.exponent
-    norms = [sum(x * x for x in row) * unit for row in problem.dataset.integer_rows()]
+    norms = [sum(x * x for x in row) * unit for row in integer_rows(problem.dataset.inputs, problem.dataset.exponent)]
 
     def squared_mean(numbers: Scalars, *q: Any) -> Any:
         return sum((sigma.mean(numbers, x) * sigma.mean(numbers, x) for x in q), numbers.rational(0))

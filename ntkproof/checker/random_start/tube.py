@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ntkproof.checker.arithmetic.scalars import upper
 from ntkproof.checker.limit.inputs_gram import inputs_gram
 from ntkproof.checker.logic.arguments import in_open_unit, positive
-from ntkproof.checker.logic.claim import UPPER, Claim, Rejection, claim_field, read_number
+from ntkproof.checker.logic.claim import UPPER, Claim, Rejection, claim_field
+from ntkproof.checker.logic.reading import number
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting
 from ntkproof.checker.random_start.assumptions import DIFFERENTIAL_INCLUSION, GAUSSIAN
 from ntkproof.checker.random_start.two_layer import TwoLayer, hidden_training
@@ -31,8 +32,8 @@ class TubeDeviation(Claim):
     """
 
     kind: ClassVar[str] = "tube_deviation"
-    tau: Fraction = claim_field(read_number)
-    deviation: Fraction = claim_field(read_number, UPPER)
+    tau: Fraction = claim_field(number)
+    deviation: Fraction = claim_field(number, UPPER)
 
 
 # The bounds, over any number context ----------------------------------------------------------------------------

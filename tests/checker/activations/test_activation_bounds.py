@@ -10,9 +10,11 @@ import flint
 import numpy as np
 import pytest
 
-from ntkproof.checker.activations.bounds import Tail, Tails, growth, suprema
+from ntkproof.checker.activations.bounds import Tail, Tails, growth
 from ntkproof.checker.activations.expressions import parse
+from ntkproof.checker.activations.facts import activation_facts, height_squared, jerk
 from ntkproof.checker.activations.names import EXPRESSIONS
+from ntkproof.checker.activations.suprema import suprema
 from ntkproof.checker.arithmetic.arb import ArbNumbers
 from ntkproof.checker.arithmetic.interval import Intervals
 from ntkproof.checker.logic.numbers import InputError
@@ -177,3 +179,15 @@ def test_arithmetic_of_tails() -> None:
         1 / (x - x)
     with pytest.raises(ValueError, match="too large"):
         Tail(context, {300: numbers.rational(1)})
+
+
+def test_what_is_known_of_tanh_is_what_a_search_finds() -> None:
+    search = [found.upper for found in suprema("tanh(x)", Intervals(64), (0, 1, 2, 3))]
+    steepest, bend, increasing, jump = activation_facts("tanh")
+    assert bend is not None
+    known = [height_squared("tanh"), steepest, bend, jerk("tanh") ** 2]
+    assert (increasing, jump) == (True, 0)
+    for square, bound in zip(known, search, strict=True):
+        assert square is not None
+        assert bound is not None
+        assert square <= bound**2 <= square * (1 + Fraction(1, 10**6))

@@ -271,7 +271,7 @@ RANDOM_START = [
     ("hoeffding", ("tau", "failure")),
     ("initial_residual", ("failure", "signs_failure")),
     ("smooth_deviation", ()),
-    ("flip_path", ("tau", "failure")),
+    ("flip_deviation", ("tau", "failure")),
     ("tube_deviation", ("tau", "failure")),
     ("both_deviation", ()),
     ("jacobian_norm", ()),

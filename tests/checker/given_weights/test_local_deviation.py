@@ -241,7 +241,6 @@ def profile_of(shape: Shape, theta: Any, inputs: Any) -> Profile:
 
     slope, curvature, jerk = (bound * WIDER for bound in ACTIVATIONS[shape.activation].bounds)
     return Profile(
-        samples=shape.samples,
         trained=shape.trained,
         scales=widened(shape.scales),
         slope=slope,
@@ -504,7 +503,6 @@ def test_the_norm_bounds_the_jacobian_in_the_ball(shape: Shape) -> None:
 def two_layers(trained: int, height: Any, norm: Any, pair: Any, scale: Any, slope: Any, curvature: Any) -> Profile:
     """Return the profile of ``m^{-1/2} Σ a_r σ(w_r·x)``, ``scale`` being ``m^{-1/2}`` and ``height`` ``max |a_r|``."""
     return Profile(
-        samples=4,
         trained=trained,
         scales=(1, scale),
         slope=slope,

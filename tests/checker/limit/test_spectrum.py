@@ -162,8 +162,8 @@ def test_congruence_over_several_blocks(n: int) -> None:
 @pytest.mark.parametrize("module", [exact_products, slices_congruence])
 def test_congruence_refuses_other_shapes(module: Any) -> None:
     matrix = module.Symmetric.from_lower(2, [1, 0, 1])
-    for order, width, data in ((3, 1, bytes(9)), (2, 1, bytes(5)), (2, 0, b""), (2, 513, bytes(4 * 513))):
-        with pytest.raises(ValueError, match=r"order|needs|width"):
+    for order, width, data in ((3, 1, bytes(9)), (2, 1, bytes(5)), (2, 0, b"")):
+        with pytest.raises(ValueError, match=r"(the witness|a square matrix) has the length"):
             module.congruence(matrix, order, width, data)
 
 

@@ -39,6 +39,7 @@ from ntkproof.checker.table import RULES
 from ntkproof.commands.main import cli
 from ntkproof.prover.certify import certify
 from ntkproof.prover.sphere import certify_sphere, multiplicity
+from ntkproof.statements.statement import Question
 
 ENGINES = ("fast", "reference")
 FOLDER = Path(__file__).parents[3] / "certificates" / "sphere"
@@ -106,7 +107,7 @@ def kappa(problem: Problem, m: Any, t: Any) -> Any:
     """The kernel as a sum over the trained layers, ``Σ_l Σ^l Π_{h ≥ l} σ_w² T_σ'``."""
     net = problem.network
     weight, bias = (m.mpf(x.numerator) / x.denominator for x in (net.sigma_w**2, net.beta**2))
-    scale = weight / problem.sphere.dimension if net.input_scale == "fan-in" else weight
+    scale = weight / problem.domain.d if net.input_scale == "fan-in" else weight
     q, sigma, slopes = scale + bias, [scale * t + bias], []
     for _ in range(net.depth):
         dual, derivative = duals(net.activation, m, q, sigma[-1])
@@ -131,7 +132,7 @@ def gauss() -> tuple[np.ndarray, np.ndarray]:
 
 def in_floats(problem: Problem, highest: int) -> np.ndarray:
     """``λ_0 … λ_highest`` by 400 nodes in the angle, to about 1e-13 of κ(1)."""
-    d = problem.sphere.dimension
+    d = problem.domain.d
     phi, weights = gauss()
     t, weights = np.cos(phi), weights * np.sin(phi) ** (d - 2)
     k = np.arange(highest + 1)[:, None]
@@ -142,7 +143,7 @@ def in_floats(problem: Problem, highest: int) -> np.ndarray:
 
 def in_sixty_digits(problem: Problem, k: int) -> Any:
     """``λ_k`` by mpmath's quadrature in the angle."""
-    d = problem.sphere.dimension
+    d = problem.domain.d
     nu = mp.mpf(d) / 2 - 1
 
     def legendre(t: Any) -> Any:
@@ -302,7 +303,7 @@ problems = st.builds(
 @given(problems, st.integers(0, 12), st.data())
 def test_no_claim_is_false_and_none_can_be_sharpened(problem: Problem, highest: int, data: st.DataObject) -> None:
     certificate = certify_sphere(
-        problem.sphere.dimension, problem.network, kernel=problem.kernel, max_frequency=highest, gap=1e-3
+        problem.domain.d, problem.network, kernel=problem.kernel, max_frequency=highest, gap=1e-3
     )
     size = kappa(problem, Float, np.float64(1))
     claim = certificate.conclusion
@@ -583,7 +584,7 @@ def test_a_problem_is_about_one_domain() -> None:
     with pytest.raises(InputError, match="not about a dataset"):
         _ = sphere.dataset
     with pytest.raises(InputError, match="not about the sphere"):
-        _ = dataset.sphere
+        _ = Question(dataset.dataset, network, {}, "fast", lambda done, total: None, lambda kind, line: None).sphere
     with pytest.raises(InputError):
         Problem(Sphere(3), network, training=Training(4))
     for dimension in (1, 0, -2, 1001, True, 2.0, "3", None):

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntkproof.checker.activations.names import split_activation
+from ntkproof.checker.arithmetic.exact import integer_rows
 from ntkproof.checker.logic.numbers import InputError, decimal, exact, parse_decimal
 from ntkproof.checker.problem.dataset import Dataset
 from ntkproof.checker.problem.network import Network
@@ -171,7 +172,7 @@ def test_the_hash_is_that_of_the_numbers(rows: list[list[float]]) -> None:
 @given(matrices)
 def test_the_inputs_are_integers_times_a_power_of_two(rows: list[list[float]]) -> None:
     dataset = Dataset(np.array(rows))
-    integers = dataset.integer_rows()
+    integers = integer_rows(dataset.inputs, dataset.exponent)
     unit = Fraction(2) ** dataset.exponent
     assert [[k * unit for k in row] for row in integers] == [[Fraction(value) for value in row] for row in rows]
     flat = [k for row in integers for k in row]

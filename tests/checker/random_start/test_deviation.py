@@ -120,13 +120,13 @@ def test_flip_deviation_counts(
     assert isinstance(derived.claim, JacobianDeviation)
     assert is_upper(derived.claim.offset, jump * 2 * MP.sqrt(share))
     assert is_upper(derived.claim.slope, jump * 2 / (mp(tau) * MP.sqrt(width)))
-    assert (derived.claim.lipschitz, derived.failure) == ("no", Fraction(failure))
+    assert (derived.claim.lipschitz, derived.failure) == ("path", Fraction(failure))
 
 
 def test_a_line_has_no_flips() -> None:
     args = {"tau": "0.1", "failure": "0.1"}
     claim = derive(problem("leaky_relu(1)"), "flip_deviation", (inputs_max("4"),), args).claim
-    assert claim == deviation("0", "0", "no")
+    assert claim == deviation("0", "0", "path")
 
 
 @engines
