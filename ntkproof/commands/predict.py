@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from math import isinf
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from math import isfinite, isinf
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
 from ntkproof.checker.logic.numbers import InputError
 from ntkproof.checker.problem.dataset import Dataset
@@ -27,6 +27,7 @@ from ntkproof.data.datasets import load
 from ntkproof.prediction import Floats, Limit
 from ntkproof.prediction.limit import predict
 from ntkproof.prediction.results import Enclosed, Instant, Posterior
+from ntkproof.show.digits import Interval, downward, interval, mean, places, significant, square, square_root, upward
 
 _SHOWN = 8
 
@@ -51,7 +52,8 @@ def command(
 ) -> None:
     """Predict how wide networks train on DATA: spectrum, residual, test outputs and their law.
 
-    Every number of the prediction has a proved error bound.  Time is that of gradient flow on ½‖f(X) − y‖².
+    Every number of the prediction has a proved error bound (--json has them all), and the tables show no digit that is
+    not proved up to one unit of the last.  Time is that of gradient flow on ½‖f(X) − y‖².
     """
     if kernel != "ntk":
         raise InputError("predict shows both kernels; leave out --kernel")
@@ -123,11 +125,12 @@ def _lines(train: Dataset, limit: Limit, truth: Floats | None) -> list[str]:
     lower, upper = limit.lambda_min
     m = len(limit.instants[0].mean.value)
     lines = [
-        f"{train.n} training rows, {m} test rows; λ_min(H) in [{float(lower):.10g}, {float(upper):.10g}]",
-        f"all errors are proved: at most {_worst(limit):.1g} in residuals and test outputs",
+        f"{train.n} training rows, {m} test rows; λ_min(H) in [{downward(lower, 10)}, {upward(upper, 10)}]",
+        f"all errors are proved: at most {_worst(limit)} in residuals and test outputs,"
+        " and one unit of the last digit below",
         "",
         "the start: f_0 = 0, r_0 = -y.  Its components along the eigenvectors of H, fastest first:",
-        *_spectrum(limit),
+        *_spectrum(train, limit),
         "",
         "training: loss ½‖r‖², test outputs over random starts (Gaussian output weights)",
         *_course(limit, truth),
@@ -137,24 +140,25 @@ def _lines(train: Dataset, limit: Limit, truth: Floats | None) -> list[str]:
     return lines
 
 
-def _worst(limit: Limit) -> float:
+def _worst(limit: Limit) -> str:
     radii = [r for each in limit.instants for r in (each.residual.radius, each.mean.radius)]
-    return max((float(r.max()) for r in radii if r.size), default=0.0)
+    worst = max((float(r.max()) for r in radii if r.size), default=0.0)
+    return upward(Fraction(worst), 1) if isfinite(worst) else "?"
 
 
-def _spectrum(limit: Limit) -> list[str]:
-    rates, components = limit.rates.value[::-1], limit.components.value[::-1]
-    n = len(rates)
-    spread = limit.components.radius[::-1]
-    total = float((components**2).sum()) or 1.0
+def _spectrum(train: Dataset, limit: Limit) -> list[str]:
+    n = train.n
+    total = sum(Fraction(y) ** 2 for y in ([] if train.targets is None else train.targets.tolist()))
     shown = list(range(n)) if n <= _SHOWN else [*range(_SHOWN - 3), *range(n - 3, n)]
     rows = [["i", "λ_i", "share of ‖r_0‖²", *(f"learnt at {_time(each)}" for each in limit.instants)]]
     for previous, i in zip([-1, *shown], shown, strict=False):
         if i != previous + 1:
             rows.append(["…"] * len(rows[0]))
-        learnt = (f"{float(each.filter.value[n - 1 - i]):.4f}" for each in limit.instants)
-        known = spread[i] * (2 * abs(components[i]) + spread[i]) < 1e-4 * total
-        rows.append([str(i + 1), f"{rates[i]:.6g}", f"{components[i] ** 2 / total:.4f}" if known else "?", *learnt])
+        share = _of_all(lambda known: square(known[0]), [_at(limit.components, n - 1 - i)])
+        if share is not None and total:
+            share = share[0] / total, share[1] / total
+        learnt = (places(_at(each.filter, n - 1 - i)) for each in limit.instants)
+        rows.append([str(i + 1), significant(_at(limit.rates, n - 1 - i)), places(share), *learnt])
     return _table(rows)
 
 
@@ -164,11 +168,11 @@ def _course(limit: Limit, truth: Floats | None) -> list[str]:
     if m:
         rows[0] += ["mean std"] + (["rms error of the mean"] if truth is not None else [])
     for each in limit.instants:
-        row = [_time(each), f"{float(each.loss.value):.6g}"]
+        row = [_time(each), significant(_at(each.loss))]
         if m:
-            row.append(f"{_deviations(each.covariance).mean():.4g}")
+            row.append(significant(_of_all(mean, [_deviation(each.covariance, j) for j in range(m)]), 4))
             if truth is not None:
-                row.append(f"{np.sqrt(np.mean((each.mean.value - truth) ** 2)):.4g}")
+                row.append(significant(_of_all(_rms, [_at(each.mean, j, truth[j]) for j in range(m)]), 4))
         rows.append(row)
     return _table(rows)
 
@@ -187,16 +191,32 @@ def _side_by_side(limit: Limit, truth: Floats | None) -> list[str]:
         row = [str(j)]
         for _, source in sources:
             if source is None:
-                row.append("singular")
+                row.append("unknown")
             else:
-                row.append(f"{source.mean.value[j]:.4f} ± {_deviations(source.covariance)[j]:.4f}")
+                row.append(f"{places(_at(source.mean, j))} ± {places(_deviation(source.covariance, j))}")
         rows.append(row + ([f"{truth[j]:.4f}"] if truth is not None else []))
     lines = ["mean ± standard deviation; trained networks follow the first column, not a posterior", *_table(rows)]
     return lines if m <= _SHOWN else [*lines, f"… {m - _SHOWN} more; --json has all"]
 
 
-def _deviations(covariance: Enclosed) -> Floats:
-    return np.sqrt(np.maximum(np.diagonal(covariance.value), 0))
+def _at(numbers: Enclosed, index: Any = (), less: float = 0.0) -> Interval | None:
+    """Return what is known of one number, less another that is exact."""
+    found = interval(float(numbers.value[index]), float(numbers.radius[index]))
+    return None if found is None else (found[0] - Fraction(less), found[1] - Fraction(less))
+
+
+def _deviation(covariance: Enclosed, j: int) -> Interval | None:
+    return _of_all(lambda variance: square_root(variance[0]), [_at(covariance, (j, j))])
+
+
+def _rms(errors: list[Interval]) -> Interval:
+    return square_root(mean([square(error) for error in errors]))
+
+
+def _of_all(function: Callable[[list[Interval]], Interval], numbers: list[Interval | None]) -> Interval | None:
+    """Return a function of numbers, if something is known of each."""
+    known = [each for each in numbers if each is not None]
+    return function(known) if len(known) == len(numbers) else None
 
 
 def _time(instant: Instant) -> str:

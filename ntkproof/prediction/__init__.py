@@ -15,8 +15,8 @@ A Gaussian process with covariance K (or H) conditioned on ``f(X) = y`` has the 
 ``H⁻¹ k_x``) and K (or H) in the middle.  For ``t = ∞`` the means of the law and of the posterior of H agree, their
 covariances do not.
 
-H is known up to a bound on the norm, and all that follows is enclosed (`ntkproof.prediction.functions`; proofs:
-docs/proofs/predictions.md).
+H is known up to a bound on the norm, and all that follows is enclosed: eigenvalues by the checker's rules, the rest in
+Arb balls (`ntkproof.prediction.functions`; proofs: docs/proofs/predictions.md).  What is not, is called an estimate.
 
 Not trusted by the checker, and nothing here is a certificate but `Limit.certificate`.
 """

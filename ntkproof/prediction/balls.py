@@ -31,15 +31,6 @@ def largest(values: Iterable[arb]) -> arb:
     return result
 
 
-def smallest(values: Iterable[arb]) -> arb:
-    """Enclose the smallest of some numbers; 0 for none."""
-    found = list(values)
-    result = found[0] if found else arb(0)
-    for value in found[1:]:
-        result = result.min(value)
-    return result
-
-
 def exact_matrix(array: Floats) -> arb_mat:
     """Return float64 numbers, exactly."""
     return arb_mat([[arb(x) for x in row] for row in array.tolist()])
@@ -56,9 +47,15 @@ def floats(matrix: arb_mat) -> Floats:
 
 
 def column_norms(matrix: arb_mat) -> list[arb]:
-    """Return upper bounds on the norms of the columns."""
+    """Return upper bounds on the norms of the columns: not to divide by."""
     rows, columns = range(matrix.nrows()), range(matrix.ncols())
     return [up(sum((up(matrix[i, j]) ** 2 for i in rows), arb(0)).sqrt()) for j in columns]
+
+
+def enclosed_norms(matrix: arb_mat) -> list[arb]:
+    """Enclose the norms of the columns, which must not be 0."""
+    rows, columns = range(matrix.nrows()), range(matrix.ncols())
+    return [sum((matrix[i, j] ** 2 for i in rows), arb(0)).sqrt() for j in columns]
 
 
 def scaled_columns(matrix: arb_mat, factors: list[arb]) -> arb_mat:

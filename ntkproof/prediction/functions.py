@@ -22,7 +22,7 @@ from math import inf, nextafter
 import numpy as np
 from flint import arb, arb_mat
 
-from ntkproof.prediction.balls import ball, column_norms, exact_matrix, floats, largest, scaled_columns, scaled_rows, up
+from ntkproof.prediction.balls import ball, column_norms, exact_matrix, floats, scaled_columns, scaled_rows, up
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,29 +49,8 @@ class Spectral:
         ]
         self._u = exact_matrix(vectors)
         image = matrix * self._u
-        self._norms = column_norms(self._u)
         defect = image - scaled_columns(self._u, self.values)
-        self.defects = [up(a + radius * b) for a, b in zip(column_norms(defect), self._norms, strict=True)]
-        self.rates = self._eigenvalues(image, radius)
-
-    def _eigenvalues(self, image: arb_mat, radius: arb) -> list[arb]:
-        """Enclose the eigenvalues of H in ascending order (Ostrowski and Weyl, as the rule ``spectrum``)."""
-        transposed = self._u.transpose()
-        overlaps, form = transposed * self._u, transposed * image
-        n = len(self.values)
-        tau = up(largest(sum((abs(overlaps[i, j] - (i == j)) for j in range(n)), arb(0)) for i in range(n)))
-        off = up(largest(sum((abs(form[i, j]) for j in range(n) if j != i), arb(0)) for i in range(n)))
-        off = up(off + radius * (1 + tau))
-        if not tau < 1:
-            raise ZeroDivisionError("the eigenvectors are not nearly orthogonal")
-        scale = (1 / (1 + tau)).union(1 / (1 - tau))
-        middles = sorted((form[i, i] for i in range(n)), key=lambda x: float(x.mid()))
-        lows = [(x - off) * scale for x in middles]
-        highs = [(x + off) * scale for x in middles]
-        return [
-            low.lower().max(self._floor).union(high.upper().max(self._floor))
-            for low, high in zip(lows, highs, strict=True)
-        ]
+        self.defects = [up(a + radius * b) for a, b in zip(column_norms(defect), column_norms(self._u), strict=True)]
 
     def apply(self, b: arb_mat, errors: list[arb], time: Fraction | None) -> Columns:
         """Return the two functions of H times columns known up to errors in norm."""

@@ -21,11 +21,12 @@ from ntkproof.prediction.balls import (
     ball,
     column_norms,
     enclosed,
+    enclosed_norms,
     exact_difference,
     exact_matrix,
+    largest,
     nothing,
     shaped,
-    smallest,
 )
 from ntkproof.prediction.functions import Exponential, Spectral
 from ntkproof.prediction.kernels import Known, know
@@ -132,6 +133,7 @@ def _limit(
     with flint.ctx.workprec(bits + 96):
         tangent = know(task.tangent, n, bits, tick)
         spectral = Spectral(tangent.train, tangent.radius, floor)
+        rates = tangent.eigenvalues(spectral.vectors, floor)
         start = know(task.start, n, bits, tick) if len(task.test) else None
         chosen = _default_times(spectral, floor) if times is None else times
         if floor == 0 and None in chosen:
@@ -141,10 +143,10 @@ def _limit(
         method = Exponential(tangent.train, tangent.radius) if balls else spectral
         return Limit(
             certificate,
-            enclosed(spectral.rates),
+            enclosed(rates),
             spectral.vectors,
-            _components(task, spectral),
-            tuple(_instant(task, tangent, start, spectral.rates, method, time) for time in chosen),
+            _components(task, spectral, rates),
+            tuple(_instant(task, tangent, start, rates, method, time) for time in chosen),
             None if start is None else posterior(task, start, _floor_of(task, task.start, tick), balls),
             None if start is None else posterior(task, tangent, floor, balls),
         )
@@ -199,22 +201,21 @@ def _instant(
     )
 
 
-def _components(task: Task, spectral: Spectral) -> Enclosed:
+def _components(task: Task, spectral: Spectral, rates: list[arb]) -> Enclosed:
     """Enclose the components of ``r_0`` along the eigenvectors.
 
     If all eigenvalues but the i-th differ from ``d_i`` by ``gap`` or more, ``sin ∠(u_i, ũ_i) ≤ ‖Hũ_i − d_iũ_i‖ /
     (gap ‖ũ_i‖)``, and unit vectors at an angle θ ≤ π/2 differ by at most ``√2 sin θ``.
     """
-    n = task.dataset.n
     start = exact_difference(task.initial[0], task.targets)
     size = column_norms(start)[0]
     u = exact_matrix(spectral.vectors)
     raw = u.transpose() * start
     values, radii = [], []
-    for i, (d, defect, norm) in enumerate(zip(spectral.values, spectral.defects, column_norms(u), strict=True)):
-        gap = smallest([(d - rate).abs_lower() for j, rate in enumerate(spectral.rates) if j != i])
+    for i, (d, defect, norm) in enumerate(zip(spectral.values, spectral.defects, enclosed_norms(u), strict=True)):
         value = raw[i, 0] / norm
-        sine = defect / (gap * norm) if gap > 0 else arb(1)
+        gaps = [(d - rate).abs_lower() * norm for j, rate in enumerate(rates) if j != i]
+        sine = largest(defect / gap if gap > 0 else arb(1) for gap in gaps)
         values.append(value)
         radii.append(arb(2).sqrt() * sine * size if sine < 1 else size + abs(value))
-    return enclosed(values, radii) if n else nothing(0)
+    return enclosed(values, radii)

@@ -73,7 +73,7 @@ class Limit:
     Args:
         certificate: that of ``λ_min(H)``.
         rates: the eigenvalues ``λ_i`` of H, ascending, shape (n,).
-        directions: approximate unit eigenvectors as columns, shape (n, n); not proved.
+        directions: approximate unit eigenvectors as columns, shape (n, n): an estimate, without a proved error.
         components: ``u_i·r_0`` for the true eigenvectors, with the sign of ``directions``, shape (n,); the radius
             is the trivial one where an eigenvalue is not seen to be simple.
         instants: one for each time.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from math import isqrt
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ntkproof.certificate import int64_array
 from ntkproof.checker.limit.claims import Enclosure
@@ -27,8 +29,7 @@ def spectrum(draft: Draft) -> Spectrum:
     if proved.matrix is None or not isinstance(proved.claim, Enclosure):
         raise RuntimeError("the enclosure holds no matrix")
     n, p, radius = proved.matrix.n, proved.claim.precision, proved.claim.radius
-    vectors = np.linalg.eigh(as_floats(proved.matrix, -p))[1].T
-    flat = int64_array(np.rint(np.ldexp(vectors, _SCALE)).astype(np.int64).reshape(-1))
+    vectors = np.linalg.eigh(as_floats(proved.matrix, -p))[1]
     slack = Fraction(4 * (isqrt(n) + 2) * radius, 2**p)  # a perturbation of A by 2 radius moves d and ‖E‖_∞ so much
 
     def outward(claim: Spectrum) -> Spectrum:
@@ -41,8 +42,25 @@ def spectrum(draft: Draft) -> Spectrum:
             tuple(round_decimal(b, grid, up=True) for _, b in ends),
         )
 
-    witness = {"vectors": Array(flat.dtype, (n, n), flat.data)}
-    claim: Spectrum = draft.derive("spectrum", "spectrum", ("kernel",), {"scale": _SCALE}, witness, outward)
+    return derive_spectrum(draft, vectors, outward)
+
+
+def _as_decimals(claim: Spectrum) -> Spectrum:
+    """Return a claim rounded outward to less than the narrowest of its intervals."""
+    grid = min(b - a for a, b in zip(claim.lower, claim.upper, strict=True)) / 64
+    return Spectrum(
+        tuple(round_decimal(a, grid, up=False) for a in claim.lower),
+        tuple(round_decimal(b, grid, up=True) for b in claim.upper),
+    )
+
+
+def derive_spectrum(
+    draft: Draft, vectors: NDArray[np.float64], weaken: Callable[[Spectrum], Spectrum] = _as_decimals
+) -> Spectrum:
+    """Derive ``spectrum`` from the step ``kernel`` and approximate unit eigenvectors, the columns of a matrix."""
+    flat = int64_array(np.rint(np.ldexp(vectors.T, _SCALE)).astype(np.int64).reshape(-1))
+    witness = {"vectors": Array(flat.dtype, vectors.shape, flat.data)}
+    claim: Spectrum = draft.derive("spectrum", "spectrum", ("kernel",), {"scale": _SCALE}, witness, weaken)
     return claim
 
 

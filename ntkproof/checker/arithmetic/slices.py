@@ -115,8 +115,10 @@ class Symmetric:
 
         Their shape is (stop - first, stop), |A_ij - (hi + lo)| <= 2^-100 |A_ij| and hi = fl(hi + lo).  So hi is
         within 2^-53 (1 + 2^-40) |A_ij| of A_ij and an integer of at most 53 bits is hi, lo = 0.
-        ValueError when an entry, rounded to float64, is above 2^900 in magnitude.
+        ValueError when an entry, rounded to float64, is above 2^900 in magnitude, or digits have fewer than 6 bits.
         """
+        if self.bits < 6:
+            raise ValueError("digits of fewer than 6 bits are not added in float64")
         for (begin, end), block in zip(spans(self.n), self.blocks, strict=True):
             if self.bits * (len(block) - 1) > 902:  # the largest entry is above 2^901
                 raise ValueError("entries must not exceed 2^900 in magnitude")

@@ -34,16 +34,17 @@ class Profile:
         weights: ``‖W^l‖``, l ≤ L.
         features: ``‖f̃^{l−1}‖``, l ≤ L.
         sensitivities: ``‖g^l‖``, l ≤ L; the last is 1.
-        spikes: ``max_r |h^l_r|``, l ≤ D.
+        h: ``max_r |h^l_r|``, l ≤ D.
         feature_norms: ``‖F^l‖``, l ≤ L.
         sensitivity_norms: ``‖G^l‖``, l ≤ L; the last is √n.
         feature_pairs: ``[k][j]``, j ≤ k ≤ D: ``‖F^jF^jᵀ ∘ F^kF^kᵀ‖^{1/2}``.
         mixed_pairs: ``[k][j]``, j < k ≤ L: ``‖F^jF^jᵀ ∘ G^kG^kᵀ‖^{1/2}``; so the first list is empty.
         columns: ``max_r ‖W^l e_r‖``, l ≤ L, the longest column; that of ``W¹`` is not used.
-        links: ``[l][j]``, j < l ≤ D: ``‖∂z^l/∂z^j‖``; the first list is empty.
-        rows: ``[l][j]``, j < l ≤ D: ``max_r ‖∂z^l_r/∂z^j‖``; the first list is empty.
-        paths: ``[l][j]``, j < l ≤ D: ``‖∂x^l/∂z^j‖``; the first list is empty.
-        bends: ``[l][j]``, j ≤ l ≤ D: ``‖∂g^l/∂z^j‖``, the other parameters fixed; the last list is without j = l = D.
+        P: ``[l][j]``, j < l ≤ D: ``‖P^{lj}‖``, ``P^{lj} = ∂z^l/∂z^j``; the first list is empty.
+        P_rows: ``[l][j]``, j < l ≤ D: ``max_r ‖e_rᵀP^{lj}‖``; the first list is empty.
+        Q: ``[l][j]``, j < l ≤ D: ``‖Q^{lj}‖``, ``Q^{lj} = ∂x^l/∂z^j``; the first list is empty.
+        E: ``[l][j]``, j ≤ l ≤ D: ``‖E^{lj}‖``, ``E^{lj} = ∂g^l/∂z^j``, the other parameters fixed; the last
+            list is without j = l = D.
         jacobian: ``‖J(θ_0)‖``.
     """
 
@@ -55,16 +56,16 @@ class Profile:
     weights: tuple[Any, ...]
     features: tuple[Any, ...]
     sensitivities: tuple[Any, ...]
-    spikes: tuple[Any, ...]
+    h: tuple[Any, ...]
     feature_norms: tuple[Any, ...]
     sensitivity_norms: tuple[Any, ...]
     feature_pairs: tuple[tuple[Any, ...], ...]
     mixed_pairs: tuple[tuple[Any, ...], ...]
     columns: tuple[Any, ...]
-    links: tuple[tuple[Any, ...], ...]
-    rows: tuple[tuple[Any, ...], ...]
-    paths: tuple[tuple[Any, ...], ...]
-    bends: tuple[tuple[Any, ...], ...]
+    P: tuple[tuple[Any, ...], ...]
+    P_rows: tuple[tuple[Any, ...], ...]
+    Q: tuple[tuple[Any, ...], ...]
+    E: tuple[tuple[Any, ...], ...]
     jacobian: Any
 
     def within(self, numbers: Numbers) -> Profile:
@@ -94,23 +95,23 @@ class Ball:
 
     def __init__(self, numbers: Numbers, profile: Profile, radius: Any) -> None:
         self.numbers, self.profile, self.radius = numbers, profile, radius
-        self.hidden, self.zero = len(profile.spikes), numbers.rational(0)
+        self.hidden, self.zero = len(profile.h), numbers.rational(0)
         still = [self.zero] * profile.trained
         self.gains = [  # s_l ‖W^l‖
             scale * self._in_ball(profile.weights, layer) for layer, scale in enumerate(profile.scales)
         ]
         self.features, self.feature_norms = [profile.features[0]], [profile.feature_norms[0]]
         self.feature_rates = [still]
-        self.links: list[list[Any]] = []
-        self.rows: list[list[Any]] = []
-        self.paths: list[list[Any]] = []
+        self.P: list[list[Any]] = []
+        self.P_rows: list[list[Any]] = []
+        self.Q: list[list[Any]] = []
         self.moves: list[list[Any]] = []  # rates of z^l
         self.slope_rates: list[list[Any]] = []  # of σ'(z^l), in the maximum norm
         for layer in range(self.hidden):
             self._up(layer)
-        self.bends: list[list[Any]] = [[None] * (layer + 1) for layer in range(self.hidden)]  # None: not yet bounded
+        self.E: list[list[Any]] = [[None] * (layer + 1) for layer in range(self.hidden)]  # None: not yet bounded
         self.sensitivities, self.sensitivity_norms = list(profile.sensitivities), list(profile.sensitivity_norms)
-        self.spikes = list(profile.spikes)
+        self.h = list(profile.h)
         self.turns: list[Any] = [None] * self.hidden + [still]  # rates of g^l
         self.sways: list[Any] = [None] * self.hidden  # rates of σ''(z^l) ∘ h^l, in the maximum norm
         for layer in reversed(range(self.hidden)):
@@ -119,22 +120,22 @@ class Ball:
     def _up(self, layer: int) -> None:
         """Bound ``∂z^l/∂z^j``, ``∂x^l/∂z^j`` and ``x^l`` from the layers below."""
         profile, below = self.profile, range(layer)
-        links, rows = ([None] * layer + [self.numbers.rational(1)] for _ in range(2))
+        P, P_rows = ([None] * layer + [self.numbers.rational(1)] for _ in range(2))
         for j in reversed(below):
-            links[j] = profile.links[layer][j] + self._change(self._chain(links, layer, j))
-            rows[j] = profile.rows[layer][j] + self._change(self._chain(rows, layer, j))
-        self.links.append(links)
-        self.rows.append(rows)
-        self.moves.append(self._by_layer(row * a for row, a in zip(rows, self.features, strict=True)))
+            P[j] = profile.P[layer][j] + self._change(self._chain(P, layer, j))
+            P_rows[j] = profile.P_rows[layer][j] + self._change(self._chain(P_rows, layer, j))
+        self.P.append(P)
+        self.P_rows.append(P_rows)
+        self.moves.append(self._by_layer(norm * a for norm, a in zip(P_rows, self.features, strict=True)))
         self.slope_rates.append(_times(profile.curvature, self.moves[layer]))
-        paths = [None] * layer + [profile.slope]
+        Q = [None] * layer + [profile.slope]
         for j in reversed(below):
-            rates = [_times(links[j], self.slope_rates[layer]), *self._chain(paths, layer, j)]
-            paths[j] = profile.paths[layer][j] + self._change(rates)
-        self.paths.append(paths)
+            rates = [_times(P[j], self.slope_rates[layer]), *self._chain(Q, layer, j)]
+            Q[j] = profile.Q[layer][j] + self._change(rates)
+        self.Q.append(Q)
         scale = profile.scales[layer + 1]
-        rate = _times(scale, self._by_layer(path * a for path, a in zip(paths, self.features, strict=True)))
-        norms = _times(scale, self._by_layer(path * a for path, a in zip(paths, self.feature_norms, strict=True)))
+        rate = _times(scale, self._by_layer(norm * a for norm, a in zip(Q, self.features, strict=True)))
+        norms = _times(scale, self._by_layer(norm * a for norm, a in zip(Q, self.feature_norms, strict=True)))
         self.feature_rates.append(rate)
         self.features.append(profile.features[layer + 1] + self._change([rate]))
         self.feature_norms.append(profile.feature_norms[layer + 1] + self._change([norms]))
@@ -146,11 +147,8 @@ class Ball:
         """
         scales = self.profile.scales
         return [
-            *(self._unit(upper[m] * scales[m] * self.paths[m - 1][j], m) for m in range(j + 1, layer + 1)),
-            *(
-                _times(upper[m + 1] * self.gains[m + 1] * self.links[m][j], self.slope_rates[m])
-                for m in range(j, layer)
-            ),
+            *(self._unit(upper[m] * scales[m] * self.Q[m - 1][j], m) for m in range(j + 1, layer + 1)),
+            *(_times(upper[m + 1] * self.gains[m + 1] * self.P[m][j], self.slope_rates[m]) for m in range(j, layer)),
         ]
 
     def _down(self, layer: int) -> None:
@@ -162,35 +160,35 @@ class Ball:
                 _times(scales[above] * self._in_ball(profile.columns, above), self.turns[above]),
             ]
         )
-        spike = self.spikes[layer] = profile.spikes[layer] + self._change([pull])
-        self.sways[layer] = _plus([_times(profile.jerk * spike, self.moves[layer]), _times(profile.curvature, pull)])
+        h = self.h[layer] = profile.h[layer] + self._change([pull])
+        self.sways[layer] = _plus([_times(profile.jerk * h, self.moves[layer]), _times(profile.curvature, pull)])
         for j in reversed(range(layer + 1)):
             if j == self.hidden - 1:  # the diagonal matrix σ''(z^D) ∘ h^D
-                self.bends[layer][j] = profile.curvature * spike
+                self.E[layer][j] = profile.curvature * h
             else:
-                self.bends[layer][j] = profile.bends[layer][j] + self._change(self._bend_rates(layer, j))
+                self.E[layer][j] = profile.E[layer][j] + self._change(self._rates_of_E(layer, j))
         self.turns[layer] = self._by_layer(self._turn(layer, self.features, self.sensitivities))
         norms = self._by_layer(self._turn(layer, self.feature_norms, self.sensitivity_norms))
         self.sensitivities[layer] = profile.sensitivities[layer] + self._change([self.turns[layer]])
         self.sensitivity_norms[layer] = profile.sensitivity_norms[layer] + self._change([norms])
 
-    def _bend_rates(self, layer: int, j: int) -> list[list[Any]]:
+    def _rates_of_E(self, layer: int, j: int) -> list[list[Any]]:
         """Rates of ``∂g^l/∂z^j = Σ_m (∂z^m/∂z^l)ᵀ diag(σ''(z^m) ∘ h^m) (∂z^m/∂z^j)``, m from l to D."""
-        rates = [_times(self.links[m][layer] * self.links[m][j], self.sways[m]) for m in range(layer, self.hidden)]
+        rates = [_times(self.P[m][layer] * self.P[m][j], self.sways[m]) for m in range(layer, self.hidden)]
         for moving, fixed in ((j, layer), (layer, j)):
-            upper = [self._bend(m, fixed) for m in range(self.hidden)]
+            upper = [self._E(m, fixed) for m in range(self.hidden)]
             rates.extend(self._chain(upper, self.hidden - 1, moving))
         return rates
 
-    def _bend(self, one: int, other: int) -> Any:
-        return self.bends[max(one, other)][min(one, other)]
+    def _E(self, one: int, other: int) -> Any:
+        return self.E[max(one, other)][min(one, other)]
 
     def _turn(self, layer: int, features: list[Any], sensitivities: list[Any]) -> list[Any]:
         """How fast ``g^l`` changes by each layer, given the sizes of ``f̃`` and ``g``."""
-        rate = [self.bends[layer][k] * features[k] for k in range(layer + 1)]
+        rate = [self.E[layer][k] * features[k] for k in range(layer + 1)]
         for k in range(layer + 1, self.hidden + 1):
-            through = self.profile.scales[k] * self.paths[k - 1][layer] * sensitivities[k]
-            rate.append(through + self.bends[k][layer] * features[k] if k < self.hidden else through)
+            through = self.profile.scales[k] * self.Q[k - 1][layer] * sensitivities[k]
+            rate.append(through + self.E[k][layer] * features[k] if k < self.hidden else through)
         return rate
 
     def _in_ball(self, norms: tuple[Any, ...], layer: int) -> Any:
@@ -226,8 +224,8 @@ class Ball:
 
     def entry(self, k: int, j: int) -> Any:
         """Bound ``M_kj``, j ≤ k: the change of block k of J per unit of the parameters of layer j."""
-        own = self.bends[k][j] * self.pair(k, j) if k < self.hidden else self.zero
-        return own + self.profile.scales[k] * self.paths[k - 1][j] * self.mixed_pair(k, j) if j < k else own
+        own = self.E[k][j] * self.pair(k, j) if k < self.hidden else self.zero
+        return own + self.profile.scales[k] * self.Q[k - 1][j] * self.mixed_pair(k, j) if j < k else own
 
 
 def lipschitz(numbers: Numbers, profile: Profile, radius: Any) -> Any:

@@ -38,8 +38,8 @@ class Factors:
         depth, n, widths = of.network.depth, of.dataset.n, [layer.shape[0] for layer in self.passed.layers]
         spend(n * depth**2 * max(widths) ** 3 // 16)
         backward = list(self.passed.backward())[:0:-1]
-        links, rows, paths = ([[Fraction(0)] * layer for layer in range(depth)] for _ in range(3))
-        bends = [[Fraction(0)] * (layer + 1) for layer in range(depth)]
+        P, P_rows, Q = ([[Fraction(0)] * layer for layer in range(depth)] for _ in range(3))
+        E = [[Fraction(0)] * (layer + 1) for layer in range(depth)]
         for sample in range(n):
             found: list[Rounded] = []  # ∂x^{layer−1}/∂z^j, j < layer − 1
             weighted: list[list[Fraction]] = []  # ‖D_m ∂z^m/∂z^j‖, j ≤ m
@@ -54,15 +54,15 @@ class Factors:
                 weighted.append([link.scaled(of.numbers, column, 0).norm(of.numbers) for link in linked])
                 weighted[layer].append(Fraction(max(roots), 2**FORWARD))
                 for j in range(layer):
-                    links[layer][j] = max(links[layer][j], linked[j].norm(of.numbers))
-                    rows[layer][j] = max(rows[layer][j], linked[j].longest_row(of.numbers))
-                    paths[layer][j] = max(paths[layer][j], found[j].norm(of.numbers))
+                    P[layer][j] = max(P[layer][j], linked[j].norm(of.numbers))
+                    P_rows[layer][j] = max(P_rows[layer][j], linked[j].longest_row(of.numbers))
+                    Q[layer][j] = max(Q[layer][j], found[j].norm(of.numbers))
             for layer in range(depth):
                 for j in range(layer + 1):
                     bend = sum((row[layer] * row[j] for row in weighted[layer:]), Fraction(0))
-                    bends[layer][j] = max(bends[layer][j], bend)
+                    E[layer][j] = max(E[layer][j], bend)
             of.tick(sample + 1, n)
-        found_norms = (tuple(map(tuple, lists)) for lists in (links, rows, paths, bends))
+        found_norms = (tuple(map(tuple, lists)) for lists in (P, P_rows, Q, E))
         return next(found_norms), next(found_norms), next(found_norms), next(found_norms)
 
 

@@ -55,15 +55,15 @@ def profile(evaluator: Evaluator, evaluation: Evaluation, matrices: bool) -> Pro
     gradients.append(_Rows.of(np.zeros((n, n), object), Fraction(0), Fraction(1), Fraction(1), Fraction(0)))
     rounded, weights = _rounded(evaluator), weight_norms(evaluator)
     scales = tuple(root(evaluator.scale(k)) for k in range(1, depth + 2))
-    largest = spikes(evaluator, evaluation)
+    h = largest_h(evaluator, evaluation)
     steps = tuple(scale * weight for scale, weight in zip(scales, weights, strict=True))  # ‖∂z^l/∂x^{l−1}‖
     factors = load("given_weights.paths").factors(evaluator) if depth > 1 else None
-    links, rows, paths, bends = _between(evaluator, factors, rounded, scales, matrices)
-    if bends is None:
-        bends = _bends(evaluator.curvature, largest, factors, steps, links)
+    P, P_rows, Q, E = _between(evaluator, factors, rounded, scales, matrices)
+    if E is None:
+        E = _norms_of_E(evaluator.curvature, h, factors, steps, P)
     else:
         factor = evaluator.curvature * scales[-1]
-        bends = tuple(tuple(factor * bend for bend in row) for row in bends)
+        E = tuple(tuple(factor * norm for norm in row) for row in E)
     padding = (Fraction(0),) * (depth + 1 - trained)
     return Profile(
         trained=trained,
@@ -74,7 +74,7 @@ def profile(evaluator: Evaluator, evaluation: Evaluation, matrices: bool) -> Pro
         weights=weights,
         features=(*(rows.largest for rows in features), *padding),
         sensitivities=(*(rows.largest for rows in gradients[: min(depth, trained)]), Fraction(1)),
-        spikes=largest,
+        h=h,
         feature_norms=(*(each.norm(numbers) for each in features), *padding),
         sensitivity_norms=tuple(each.norm(numbers) for each in gradients[: depth + 1]),
         feature_pairs=tuple(
@@ -82,10 +82,10 @@ def profile(evaluator: Evaluator, evaluation: Evaluation, matrices: bool) -> Pro
         ),
         mixed_pairs=tuple(tuple(gradients[k].pair(numbers, features[j]) for j in range(k)) for k in range(trained)),
         columns=tuple(Rounded(layer.values.T.copy(), 1).longest_row(numbers) for layer in rounded),
-        links=links,
-        rows=rows,
-        paths=paths,
-        bends=(*bends[:-1], bends[-1][:-1]),
+        P=P,
+        P_rows=P_rows,
+        Q=Q,
+        E=(*E[:-1], E[-1][:-1]),
         jacobian=jacobian_norm(evaluator, evaluation),
     )
 
@@ -102,7 +102,7 @@ def weight_norms(evaluator: Evaluator) -> tuple[Fraction, ...]:
     return tuple(layer.norm(evaluator.numbers) * copies for layer in _rounded(evaluator))
 
 
-def spikes(evaluator: Evaluator, evaluation: Evaluation) -> tuple[Fraction, ...]:
+def largest_h(evaluator: Evaluator, evaluation: Evaluation) -> tuple[Fraction, ...]:
     """Return at least ``max_r |h^l_r|`` over the samples, for the hidden layers with trained ones at or below."""
     layers = evaluation.layers.items()
     return tuple(root(layer.gradient_scale) * layer.largest for k, layer in layers if k <= evaluator.network.depth)
@@ -163,28 +163,28 @@ def _between(
     if matrices:
         return factors.norms()
     numbers = evaluator.numbers
-    links: list[list[Fraction]] = [[]]
-    rows: list[list[Fraction]] = [[]]
+    P: list[list[Fraction]] = [[]]
+    P_rows: list[list[Fraction]] = [[]]
     for layer in range(1, evaluator.network.depth):
-        below = [factors.steepest[layer - 1] * norm for norm in (*links[-1], Fraction(1))]
-        links.append([scales[layer] * weights[layer].norm(numbers) * norm for norm in below])
-        rows.append([scales[layer] * weights[layer].longest_row(numbers) * norm for norm in below])
-    paths = ([norm * steepest for norm in row] for row, steepest in zip(links, factors.steepest, strict=True))
-    return tuple(map(tuple, links)), tuple(map(tuple, rows)), tuple(map(tuple, paths)), None
+        below = [factors.steepest[layer - 1] * norm for norm in (*P[-1], Fraction(1))]
+        P.append([scales[layer] * weights[layer].norm(numbers) * norm for norm in below])
+        P_rows.append([scales[layer] * weights[layer].longest_row(numbers) * norm for norm in below])
+    Q = ([norm * steepest for norm in row] for row, steepest in zip(P, factors.steepest, strict=True))
+    return tuple(map(tuple, P)), tuple(map(tuple, P_rows)), tuple(map(tuple, Q)), None
 
 
-def _bends(
+def _norms_of_E(
     curvature: Fraction,
-    spikes: tuple[Fraction, ...],
+    h: tuple[Fraction, ...],
     factors: Factors | None,
     steps: tuple[Fraction, ...],
-    links: Norms,
+    P: Norms,
 ) -> Norms:
     """``[l][j]``: ``∂g^l/∂z^j = diag(σ''(z^l)h^l) ∂z^l/∂z^j + D_l (S_{l+1} W^{l+1})ᵀ ∂g^{l+1}/∂z^j``, norm by norm."""
-    depth = len(spikes)
-    bends = [[curvature * spikes[layer] * link for link in (*links[layer], Fraction(1))] for layer in range(depth)]
+    depth = len(h)
+    E = [[curvature * h[layer] * norm for norm in (*P[layer], Fraction(1))] for layer in range(depth)]
     for layer in reversed(range(depth - 1)):
         steepest = factors.steepest[layer] if factors else Fraction(0)
         for j in range(layer + 1):
-            bends[layer][j] += steepest * steps[layer + 1] * bends[layer + 1][j]
-    return tuple(map(tuple, bends))
+            E[layer][j] += steepest * steps[layer + 1] * E[layer + 1][j]
+    return tuple(map(tuple, E))

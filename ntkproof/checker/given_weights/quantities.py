@@ -14,7 +14,7 @@ import numpy as np
 from ntkproof.checker.given_weights.evaluation import Evaluator
 from ntkproof.checker.given_weights.given import evaluation, given, residual_norm
 from ntkproof.checker.given_weights.norms import FORWARD
-from ntkproof.checker.given_weights.profile import jacobian_norm, spikes, weight_norms
+from ntkproof.checker.given_weights.profile import jacobian_norm, largest_h, weight_norms
 from ntkproof.checker.limit.claims import EigenvalueBound
 from ntkproof.checker.limit.premises import eigenvalue_bound
 from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, claim_field
@@ -51,7 +51,7 @@ def _given_quantities(setting: Setting, step: Inputs) -> Derived:
         max(least, Fraction(0)),
         jacobian_norm(evaluator, at),
         weight_norms(evaluator),
-        spikes(evaluator, at),
+        largest_h(evaluator, at),
         Fraction(max(0, min(margins)), 2**FORWARD),
     )
     return Derived(claim)

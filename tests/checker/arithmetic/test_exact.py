@@ -470,3 +470,24 @@ def test_the_slot_is_wide_enough_at_its_bound() -> None:
         offset = sum(half * (2 * half) ** s for s in range(4))
         unpacked = exact_products._unpack(packed + offset, exact_products.slot_bytes(length, left, right), 4, 4)
         assert unpacked == [-total, total, -total, total]
+
+
+@pytest.mark.parametrize("bits", [2, 3, 6, 30])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_carries_of_the_largest_words_fit(bits: int, sign: int) -> None:
+    """Words that carry into each other reach 2^62 (2^b)/(2^b - 1): four thirds of 2^62 for digits of two bits."""
+    words = [np.full((1, 2), sign * (2**62 - 1)) for _ in range(40)]
+    value = sum(sign * (2**62 - 1) << (bits * t) for t in range(40))
+    digits = slices.balanced(words, bits)
+    assert max(map(slices.peak, digits)) <= 1 << (bits - 1)
+    assert slices.python_ints(digits, bits).tolist() == [[value, value]]
+
+
+def test_high_low_needs_digits_of_six_bits() -> None:
+    """Below six bits the sum of the lower digits may exceed the highest: the proof does not hold, so it is refused."""
+    plane = np.array([[3]])
+    narrow = slices.Symmetric(1, 5, ((slices.Slice(plane, 3),),))
+    with pytest.raises(ValueError, match="digits of fewer than 6 bits are not added in float64"):
+        list(narrow.high_low(1))
+    [(first, high, low)] = slices.Symmetric(1, 6, narrow.blocks).high_low(1)
+    assert (first, high.tolist(), low.tolist()) == (0, [[3.0]], [[0.0]])

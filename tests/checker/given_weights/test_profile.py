@@ -93,8 +93,8 @@ def holds(found: Profile, truth: Truth, matrices: bool, sharp: bool = True) -> b
             assert bound(found.feature_norms[k], norm(f[k]))
     assert (found.sensitivities[depth], len(found.features), len(found.feature_norms)) == (1, last, last)
     for k in range(depth):
-        assert bound(found.spikes[k], largest(abs(h) for i in samples for h in truth.spikes[i][k]))
-    assert len(found.spikes) == depth
+        assert bound(found.h[k], largest(abs(h) for i in samples for h in truth.spikes[i][k]))
+    assert len(found.h) == depth
     assert [len(row) for row in found.feature_pairs] == list(range(1, min(depth, count) + 1))
     for k, row in enumerate(found.feature_pairs):
         assert all(bound(pair, norm(paired(f[k], f[j]))) for j, pair in enumerate(row))
@@ -102,20 +102,20 @@ def holds(found: Profile, truth: Truth, matrices: bool, sharp: bool = True) -> b
     for k, row in enumerate(found.mixed_pairs):
         assert all(bound(pair, norm(paired(g[k], f[j]))) for j, pair in enumerate(row))
     assert bound(found.jacobian, norm(truth.jacobian))
-    for lists in (found.links, found.rows, found.paths):
+    for lists in (found.P, found.P_rows, found.Q):
         assert [len(row) for row in lists] == list(range(depth))
-    assert [len(row) for row in found.bends] == [*range(1, depth), depth - 1]
+    assert [len(row) for row in found.E] == [*range(1, depth), depth - 1]
     for upper in range(depth):
         for lower in range(upper):
             links = [truth.link(i, upper, lower) for i in samples]
             between = (
-                (found.links, [norm(link) for link in links]),
-                (found.rows, [length for link in links for length in row_lengths(link)]),
-                (found.paths, [norm(truth.path(i, upper, lower)) for i in samples]),
+                (found.P, [norm(link) for link in links]),
+                (found.P_rows, [length for link in links for length in row_lengths(link)]),
+                (found.Q, [norm(truth.path(i, upper, lower)) for i in samples]),
             )
             for bounds, exact in between:
                 assert (bound if matrices else above)(bounds[upper][lower], largest(exact))
-        for lower, bend in enumerate(found.bends[upper]):
+        for lower, bend in enumerate(found.E[upper]):
             assert above(bend, largest(norm(truth.bend(i, upper, lower)) for i in samples))
     facts = (found.slope, found.curvature, found.jerk)
     for value, (least, most) in zip(facts[: 3 if depth > 1 else 2], SUPREMA[truth.network.activation], strict=False):
