@@ -373,7 +373,7 @@ def test_an_existing_certificate_survives_a_bad_run(run: Run) -> None:
 
 # As a process ---------------------------------------------------------------------------------------------------
 
-COMMAND = [sys.executable, "-c", "from ntkproof.commands.main import main; main()"]
+COMMAND = [sys.executable, "-c", "from ntkproof.commands.entry import main; main()"]
 
 
 def test_as_a_process(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_an_interrupted_grid_goes_on(run: Run, tmp_path: Path) -> None:
         "-o",
         "run",
     ]
-    code = "import sys; from ntkproof.commands.main import main; main()"
+    code = "import sys; from ntkproof.commands.entry import main; main()"
     started = subprocess.Popen([sys.executable, "-c", code, *asked[3:]], cwd=tmp_path, stderr=subprocess.PIPE)
     while len(list(tmp_path.glob("run/cells/*.npz"))) < 2:
         assert started.poll() is None
