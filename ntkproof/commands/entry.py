@@ -5,6 +5,7 @@ Imports next to nothing, so that an interruption finds it ready.  Errors are one
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -27,6 +28,7 @@ EXITS = {  # `check` exits with the last of those of its files, in this order
 INTERRUPTED = "interrupted; nothing half-written"
 DEBUG = "NTKPROOF_DEBUG"
 THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.ENXIO)
 GRACE = 3.0  # seconds to clean up in before an interruption counts again
 
 _interrupted: list[float] = []  # when
@@ -60,7 +62,7 @@ def run(arguments: list[str]) -> int:
         with suppress(OSError):
             print("ntkproof: error: " + " ".join(message.split()), file=sys.stderr)
     for stream in (sys.stdout, sys.stderr):
-        _failure(stream)
+        _end(stream)
     return code
 
 
@@ -92,11 +94,8 @@ def _explained(error: BaseException) -> tuple[int, str]:
         return 71, f"out of memory: {text}" if text else "out of memory"
     if isinstance(error, BrokenPipeError):
         return 141, "the output was closed before all was printed"
-    if isinstance(error, OSError):
-        for stream, name in ((sys.stdout, "output"), (sys.stderr, "error output")):
-            failure = _failure(stream)
-            if failure is not None:
-                return 74, f"the standard {name} cannot be written: {failure.strerror}"
+    if isinstance(error, OSError) and error.filename is None and error.errno in FULL:
+        return 74, f"the standard output cannot be written: {error.strerror}"
     if isinstance(error, ValueError):
         from ntkproof.certificate import Unwritten
         from ntkproof.checker.logic.numbers import InputError
@@ -110,16 +109,13 @@ def _explained(error: BaseException) -> tuple[int, str]:
     return 70, f"an error in ntkproof itself: {type(error).__name__}: {text}{place}; {DEBUG}=1 shows more"
 
 
-def _failure(stream: TextIO | None) -> OSError | None:
-    """Return why a stream cannot be written, if so; then nothing more is written to it, at the exit neither."""
-    if stream is None or stream.closed:
-        return None
-    try:
-        stream.flush()
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        return error
-    return None
+def _end(stream: TextIO | None) -> None:
+    """Write what a stream still holds; if it cannot be written, see that the exit does not try again."""
+    if stream is not None and not stream.closed:
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _encodable(*streams: TextIO | None) -> None:
@@ -162,8 +158,10 @@ def _swallowed(unraisable: Any) -> None:
     if unraisable.exc_type is not KeyboardInterrupt:
         sys.__unraisablehook__(unraisable)
         return
-    from _thread import interrupt_main
-    from threading import Timer
+    from threading import Timer, main_thread
 
     _interrupted.clear()
-    Timer(0.01, interrupt_main).start()
+    if hasattr(signal, "pthread_kill"):  # wakes a thread that waits
+        Timer(0.01, signal.pthread_kill, (main_thread().ident, signal.SIGINT)).start()
+    else:
+        Timer(0.01, signal.raise_signal, (signal.SIGINT,)).start()

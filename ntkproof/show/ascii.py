@@ -47,7 +47,8 @@ def plain(text: str, before: str = "", after: str = "") -> str:
 
 def _gap(left: str, right: str, written: str, piece: str) -> str:
     """Return the space that keeps a word apart from a letter or digit."""
-    return " " if (left in WORDS or right in WORDS) and written[-1:].isalnum() and piece[:1].isalnum() else ""
+    apart = left in WORDS or right in WORDS
+    return " " if apart and all(c.isalpha() or c.isdecimal() for c in (written[-1:], piece[:1])) else ""
 
 
 def fall_back(stream: TextIOWrapper) -> None:
