@@ -5,6 +5,7 @@ Imports next to nothing, so that an interruption finds it ready.  Errors are one
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
 import signal
@@ -39,7 +40,11 @@ def main() -> NoReturn:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # it is ignored in the background of a script
         signal.signal(signal.SIGINT, _interrupt)
         sys.unraisablehook = _swallowed
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if _interrupted:  # inside exec, as of a dataclass, Python remembers it and would end by the signal
+        atexit._run_exitfuncs()
+        os._exit(code)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:

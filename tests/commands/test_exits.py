@@ -208,10 +208,10 @@ def test_a_checker_that_fails_while_it_reads_has_no_verdict(folder: Path, monkey
 def test_no_memory_is_code_71(folder: Path) -> None:
     import resource
 
-    np.save("large.npy", np.arange(40000.0).reshape(20000, 2))
+    np.save("large.npy", np.arange(24000.0).reshape(12000, 2))
 
     def limits() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))
+        resource.setrlimit(resource.RLIMIT_AS, (5 * 2**28, 5 * 2**28))
 
     code, out, err = process("certify", "large.npy", "-o", "l.cert.json", limits=limits)
     assert (code, out) == (71, "")
@@ -426,6 +426,24 @@ def test_an_interruption_that_python_or_a_library_swallows(before: str, folder: 
     started = time.monotonic()
     assert process("check", "p.cert.json", before=before) == Result(130, "", INTERRUPTED)
     assert time.monotonic() - started < 10
+
+
+@posix
+def test_an_interruption_of_executed_text_is_not_remembered(folder: Path) -> None:
+    """Dataclasses execute text; ``python -m`` ends by the signal if an interruption passed through any."""
+    (folder / "bin").mkdir()
+    hook = HOOK.format(module="flint", times=1).replace("os.kill(os.getpid(), signal.SIGINT)", "exec(TEXT)")
+    text = 'TEXT = "os.kill(os.getpid(), signal.SIGINT)\\nfor k in range(1000): pass"\n'
+    start = "import os, signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    (folder / "bin" / "sitecustomize.py").write_text(start + text + hook)
+    done = subprocess.run(
+        [sys.executable, "-m", "ntkproof", "check", "p.cert.json"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder / "bin"), str(ROOT)])},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert Result(done.returncode, done.stdout, done.stderr) == Result(130, "", INTERRUPTED)
 
 
 @posix
