@@ -1,4 +1,4 @@
-"""Exit codes do not lie: crashes, interruptions, terminals without Greek letters, closed pipes, full disks, no memory."""
+"""Exit codes do not lie: crashes, interruptions, terminals without λ, closed pipes, full disks, no memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import textwrap
