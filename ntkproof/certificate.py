@@ -230,7 +230,7 @@ def _remove(path: Path, sidecars: Mapping[str, str], kept: Iterable[str]) -> Non
     said, and that no certificate in the folder names; a letter's case makes no other name.
     """
     named = {name.casefold() for name in kept}
-    orphans = [name for name, sha256 in sidecars.items() if name.casefold() not in named]
+    orphans = [name for name in sidecars if name.casefold() not in named and FILE_NAME.fullmatch(name)]
     orphans = [name for name in orphans if _is_sidecar(path.parent / name, sidecars[name], path)]
     if orphans:
         for other in path.parent.iterdir():
@@ -244,7 +244,7 @@ def _is_sidecar(file: Path, sha256: str, path: Path) -> bool:
     """Return whether a file has a name that this program gives, or gave in version 0.1.0, and this content."""
     stem = re.escape(path.name.removesuffix(SUFFIX).removesuffix(".json"))
     ours = file.name.endswith(f".{sha256[:16]}.bin") or re.fullmatch(rf"{stem}\.[0-9]+-.*\.bin", file.name)
-    if not ours or file.parent != path.parent or file.is_symlink() or not file.is_file():
+    if not ours or file.is_symlink() or not file.is_file():
         return False
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest() == sha256
