@@ -63,10 +63,6 @@ def int64_array(values: NDArray[np.int64]) -> Array:
     return Array(f"int{8 * width}", (len(values),), octets[:, :width].tobytes())
 
 
-class Unwritten(InputError):
-    """A file cannot be written, for a reason outside: the disk is full or fails, or the folder is read-only."""
-
-
 class TooLong(InputError):
     """A certificate is longer than the format allows."""
 
@@ -84,8 +80,8 @@ def write(certificate: Certificate, path: Path | str, *, one_file: bool = False)
         one_file: write all arrays inline.
 
     Raises:
-        InputError: the folder does not exist; `Unwritten` if it cannot be written, `TooLong` if one file would be
-            longer than the format allows.
+        InputError: the folder does not exist or cannot be written; `TooLong` if one file would be longer than the
+            format allows.
     """
     path = Path(path)
     if not path.parent.is_dir():
@@ -254,7 +250,7 @@ def write_files(contents: Mapping[Path, bytes]) -> None:
     """Write files so that an interruption leaves none of them half-written: stage all, then rename in order.
 
     Raises:
-        Unwritten: a file cannot be written; nothing is left behind.
+        InputError: a file cannot be written; nothing is left behind.
     """
     staged: dict[str, Path] = {}
     fresh = [path for path in contents if not path.exists()]
@@ -268,7 +264,7 @@ def write_files(contents: Mapping[Path, bytes]) -> None:
         for temporary, path in staged.items():
             os.replace(temporary, path)
     except OSError as error:
-        raise Unwritten(f"{list(contents)[-1]}: cannot be written: {error.strerror}") from None
+        raise InputError(f"{list(contents)[-1]}: cannot be written: {error.strerror}") from None
     finally:
         waiting = [temporary for temporary in staged if os.path.exists(temporary)]
         for temporary, path in staged.items():

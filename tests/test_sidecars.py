@@ -20,6 +20,7 @@ from ntkproof import certificate as certificate_module
 from ntkproof.certificate import TooLong, to_json, write
 from ntkproof.checker.check import Verdict, check, read
 from ntkproof.checker.logic.format import MAX_TEXT, Certificate
+from ntkproof.checker.logic.numbers import InputError
 from ntkproof.checker.problem.dataset import Dataset
 from ntkproof.checker.problem.network import Network
 from ntkproof.prover.certify import certify
@@ -221,7 +222,7 @@ def test_a_failure_between_the_renames_leaves_the_folder_as_it_was(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", failing)
-        with pytest.raises((KeyboardInterrupt, certificate_module.Unwritten)):
+        with pytest.raises((KeyboardInterrupt, InputError)):
             write(SECOND, "a.cert.json")
     assert contents(folder) == before
 

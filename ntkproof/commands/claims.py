@@ -91,7 +91,7 @@ def _run(claims: list[Claim], as_json: bool) -> Any:
 
 
 def _json(value: dict[str, Any]) -> str:
-    return json.dumps(value)
+    return json.dumps(value, ensure_ascii=not str(getattr(sys.stdout, "encoding", "")).lower().startswith("utf"))
 
 
 def fields(claim: Claim) -> dict[str, Any]:

@@ -22,7 +22,7 @@ EXITS = {  # `check` exits with the last of those of its files, in this order
     2: "not a certificate (malformed), unusable input or wrong usage",
     71: "out of memory: nothing is said",
     70: "an error in ntkproof itself: nothing is said; `NTKPROOF_DEBUG=1` shows where",
-    74: "a file or the standard output cannot be written: the disk is full, for example",
+    74: "a file or the standard output cannot be written, because the disk is full or fails",
     130: "interrupted; nothing half-written",
     141: "the standard output was closed before all was printed, as by `head`",
 }
@@ -102,11 +102,11 @@ def _explained(error: BaseException) -> tuple[int, str]:
     if isinstance(error, OSError) and error.filename is None and error.errno in FULL:
         return 74, f"the standard output cannot be written: {error.strerror}"
     if isinstance(error, ValueError):
-        from ntkproof.certificate import Unwritten
         from ntkproof.checker.logic.numbers import InputError
 
         if isinstance(error, InputError):
-            return 74 if isinstance(error, Unwritten) else 2, text
+            cause = error.__context__
+            return 74 if isinstance(cause, OSError) and cause.errno in FULL else 2, text
     where = error.__traceback__
     while where is not None and where.tb_next is not None:
         where = where.tb_next
