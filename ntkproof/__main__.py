@@ -1,6 +1,6 @@
 """``python -m ntkproof``."""
 
-from ntkproof.commands.main import main
+from ntkproof.commands.entry import main
 
 if __name__ == "__main__":
     main()

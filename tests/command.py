@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from ntkproof.commands import main as cli
+from ntkproof.commands import entry
 
 
 class Result(NamedTuple):
@@ -25,10 +25,8 @@ def runner(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
 
     def run(*arguments: str) -> Result:
         monkeypatch.setattr(sys, "argv", ["ntkproof", *arguments])
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
+        code = entry.run(sys.argv[1:])
         captured = capsys.readouterr()
-        assert isinstance(caught.value.code, int)
-        return Result(caught.value.code, captured.out, captured.err)
+        return Result(code, captured.out, captured.err)
 
     return run

@@ -362,7 +362,8 @@ def test_running_out_of_memory_is_one_line(run: Run, monkeypatch: pytest.MonkeyP
         raise MemoryError
 
     monkeypatch.setattr("ntkproof.commands.prove.certify", hungry)
-    refused(run("certify", "points.csv"), "out of memory")
+    assert run("certify", "points.csv") == Result(71, "", "ntkproof: error: out of memory\n")
+    assert [path.name for path in Path.cwd().iterdir()] == ["points.csv"]
 
 
 def test_an_existing_certificate_survives_a_bad_run(run: Run) -> None:
@@ -373,7 +374,7 @@ def test_an_existing_certificate_survives_a_bad_run(run: Run) -> None:
 
 # As a process ---------------------------------------------------------------------------------------------------
 
-COMMAND = [sys.executable, "-c", "from ntkproof.commands.main import main; main()"]
+COMMAND = [sys.executable, "-c", "from ntkproof.commands.entry import main; main()"]
 
 
 def test_as_a_process(tmp_path: Path) -> None:
@@ -393,8 +394,9 @@ def test_as_a_process(tmp_path: Path) -> None:
 def test_an_interruption_leaves_nothing(tmp_path: Path) -> None:
     rows = np.random.default_rng(0).standard_normal((600, 4))
     np.save(tmp_path / "long.npy", rows)
-    script = (
-        "import sys, ntkproof.commands.main; print('ready', file=sys.stdout, flush=True); ntkproof.commands.main.main()"
+    script = (  # where the tests run in the background of a script, the interruption is ignored
+        "import signal, ntkproof.commands.entry; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "print('ready', flush=True); ntkproof.commands.entry.main()"
     )
     job = subprocess.Popen(
         [sys.executable, "-c", script, "certify", "long.npy", "--engine", "reference", "--depth", "3"],

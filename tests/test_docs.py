@@ -93,6 +93,7 @@ def test_the_specification_has_every_error_code() -> None:
     codes = {
         "malformed",
         "checker-failed",
+        "out-of-memory",
         *(f"{a}-{b}" for a in ("missing", "unknown") for b in ("argument", "witness")),
     }
     for path in (Path(ntkproof.__file__).parent / "checker").rglob("*.py"):

@@ -34,12 +34,13 @@ class Verdict:
     """What the checker says of a certificate.
 
     Args:
-        verdict: ``valid``, ``holey`` (every step checks, but something was assumed), ``invalid`` or ``malformed``.
+        verdict: ``valid``, ``holey`` (every step checks, but something was assumed), ``invalid``, ``malformed``, or
+            ``undecided`` (the checker failed, which says nothing of the proof and accepts nothing).
         conclusion: the proved claim (``kind`` and its exact numbers as decimal strings); None unless it holds.
         assumptions: what the proof rests on.
         problem: rows, columns and SHA-256 of the data, or dimension of the sphere, network and kernel; None if
             malformed.
-        step, rule: where an invalid proof fails; empty for the conclusion and for malformed files.
+        step, rule: where an invalid proof, or the checker, fails; empty for the conclusion and for malformed files.
         code: short stable name of the error.
         reason: one line for people.
         needed, derived: what was stated or required, and what the checker derives instead.
@@ -67,8 +68,9 @@ class Verdict:
 
     @property
     def exit_code(self) -> int:
-        """0 valid, 3 holey, 1 invalid, 2 malformed."""
-        return {"valid": 0, "holey": 3, "invalid": 1}.get(self.verdict, 2)
+        """0 valid, 3 holey, 1 invalid, 2 malformed; undecided 71 for want of memory, else 70."""
+        undecided = 71 if self.code == "out-of-memory" else 70
+        return {"valid": 0, "holey": 3, "invalid": 1, "undecided": undecided}.get(self.verdict, 2)
 
     @property
     def trusted_lines(self) -> dict[str, int]:
@@ -105,13 +107,15 @@ def check(
     """
     with noting() as modules:
         numbers = arithmetic(engine)
-        if not isinstance(certificate, Certificate):
-            try:
+        try:
+            if not isinstance(certificate, Certificate):
                 is_text = isinstance(certificate, str) and certificate.lstrip()[:1] == "{"
                 certificate = parse(str(certificate)) if is_text else read(certificate)
-            except Malformed as error:
-                return Verdict("malformed", code="malformed", reason=str(error))
-        return _judged(certificate, numbers, tick, modules)
+            return _judged(certificate, numbers, tick, modules)
+        except Malformed as error:
+            return Verdict("malformed", code="malformed", reason=str(error))
+        except Exception as error:
+            return _undecided(error)
 
 
 def _judged(certificate: Certificate, numbers: Arithmetic, tick: Tick, modules: set[str]) -> Verdict:
@@ -129,9 +133,14 @@ def _judged(certificate: Certificate, numbers: Arithmetic, tick: Tick, modules: 
         why = error.code, error.reason, error.needed, error.derived
         return Verdict("invalid", None, (), about, replay.step, replay.rule, *why)
     except Exception as error:  # the default is to reject: a proof the checker stumbles over is not accepted
-        failure = f"{type(error).__name__}: {error}".splitlines()[0][:300]
-        return Verdict("invalid", None, (), about, replay.step, replay.rule, "checker-failed", failure)
+        return _undecided(error, about, replay.step, replay.rule)
     assumptions = *sorted(proved.assumptions), f"arithmetic ({numbers.name}): {numbers.trusts}"
     rules = tuple(dict.fromkeys(step.rule for step in certificate.steps))
     verdict, claim = "holey" if proved.assumed else "valid", to_fields(proved.claim)
     return Verdict(verdict, claim, assumptions, about, rules=rules, modules=tuple(sorted(modules)))
+
+
+def _undecided(error: Exception, about: Mapping[str, Any] | None = None, step: str = "", rule: str = "") -> Verdict:
+    code = "out-of-memory" if isinstance(error, MemoryError) else "checker-failed"
+    failure = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return Verdict("undecided", None, (), about, step, rule, code, failure)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ntkproof.checker.logic.format import SUFFIX
-from ntkproof.commands.options import GroupedCommand, engine_option, given, json_option, read_data
+from ntkproof.commands.options import GroupedCommand, engine_option, given, json_option, one_file_option, read_data
 from ntkproof.commands.prove import prove
 from ntkproof.statements.table import statements
 
@@ -17,6 +17,7 @@ from ntkproof.statements.table import statements
 @click.argument("data")
 @engine_option
 @click.option("-o", "--output", type=Path, help=f"The certificate to write [default: DATA{SUFFIX}].")
+@one_file_option
 @json_option
 @click.pass_context
 def command(
@@ -27,6 +28,7 @@ def command(
     engine: str,
     output: Path | None,
     as_json: bool,
+    one_file: bool,
     **options: Any,
 ) -> None:
     """Prove a statement about DATA (a CSV, NPY or NPZ file, or a named set) and write the certificate.
@@ -35,4 +37,4 @@ def command(
     """
     said = given(context)
     path = output or Path(Path(data).stem + SUFFIX)
-    prove(statement, said, lambda: read_data({**said, "data": data}), path, engine, as_json)
+    prove(statement, said, lambda: read_data({**said, "data": data}), path, engine, as_json, one_file)

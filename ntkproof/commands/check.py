@@ -9,10 +9,9 @@ from pathlib import Path
 import click
 
 from ntkproof.checker.check import check
+from ntkproof.commands.entry import EXITS
 from ntkproof.commands.options import engine_option, json_option, progress
 from ntkproof.show.text import verdict_fields, verdict_lines
-
-SEVERITY = (0, 3, 1, 2)
 
 
 @click.command("check")
@@ -23,13 +22,14 @@ SEVERITY = (0, 3, 1, 2)
 def command(files: tuple[Path, ...], engine: str, trust: bool, as_json: bool) -> None:
     """Check certificates: replay every step and accept or reject.
 
-    Exit code 0 valid, 3 holey, 1 invalid, 2 malformed; of several files the last of these in this order.
+    Exit code 0 valid, 3 holey, 1 invalid, 2 malformed, 71 out of memory, 70 the checker failed; of several files the
+    last of these in this order.
     """
-    worst = 0
+    codes = []
     for path in files:
         with progress(str(path), not as_json) as tick:
             verdict = check(path, engine=engine, tick=tick)
         text = json.dumps(verdict_fields(path, verdict)) if as_json else "\n".join(verdict_lines(path, verdict, trust))
         click.echo(text)
-        worst = max(worst, SEVERITY.index(verdict.exit_code))
-    sys.exit(SEVERITY[worst])
+        codes.append(verdict.exit_code)
+    sys.exit(max(codes, key=list(EXITS).index))

@@ -46,7 +46,10 @@ def command(
         return
     outcomes = list(_run(wanted, as_json))
     if not as_json:
-        Console(width=None if sys.stdout.isatty() else 120).print(table(outcomes))
+        console = Console(width=None if sys.stdout.isatty() else 120)
+        with console.capture() as shown:  # what it prints itself ends the process when the pipe is closed
+            console.print(table(outcomes))
+        click.echo(shown.get(), nl=False)
         changed = sum(not outcome.unchanged for outcome in outcomes)
         click.echo(f"{len(outcomes)} claims, {changed} changed, {sum(o.seconds for o in outcomes):.1f} s")
     sys.exit(0 if all(outcome.unchanged for outcome in outcomes) else 1)
@@ -88,7 +91,7 @@ def _run(claims: list[Claim], as_json: bool) -> Any:
 
 
 def _json(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=not str(getattr(sys.stdout, "encoding", "")).lower().startswith("utf"))
 
 
 def fields(claim: Claim) -> dict[str, Any]:

@@ -22,6 +22,7 @@ ENGINES = ("fast", "reference")
 Command = Callable[..., Any]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+one_file_option = click.option("--one-file", is_flag=True, help="Write large arrays into the certificate, too.")
 engine_option = click.option(
     "--engine", type=click.Choice(ENGINES), default="fast", show_default=True, help="The arithmetic."
 )

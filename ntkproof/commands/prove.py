@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ntkproof.certificate import write
+from ntkproof.certificate import TooLong, write
 from ntkproof.checker.logic.format import Certificate
 from ntkproof.checker.problem.dataset import Dataset
 from ntkproof.checker.problem.sphere import Sphere
@@ -28,6 +28,7 @@ def prove(
     output: Path,
     engine: str,
     as_json: bool,
+    one_file: bool,
 ) -> None:
     """Prove a statement, write its certificate and print the result.
 
@@ -38,6 +39,7 @@ def prove(
         output: the file to write.
         engine: the arithmetic.
         as_json: whether to print JSON.
+        one_file: whether to write all arrays into the certificate.
 
     Raises:
         InputError: unusable options or data, no proof, or a file that cannot be written.
@@ -52,7 +54,11 @@ def prove(
     asked: dict[str, Any] = {name: value for name, value in given.items() if name not in PREPARED}
     with progress("proving", not as_json) as tick:
         certificate = certify(about, statement=found.name, engine=engine, tick=tick, note=note, **asked)
-    files = write(certificate, path)
+    try:
+        files = write(certificate, path, one_file=one_file)
+    except TooLong as error:  # a proof is not thrown away for that
+        click.echo(str(error), err=True)
+        files = write(certificate, path)
     seconds = time.perf_counter() - started
     gap = values.get("gap")
     reached = missed_gap(certificate, gap)
@@ -66,6 +72,9 @@ def prove(
     lines = problem_lines(certificate.problem.facts(), found.about)
     lines += [] if least is None else [f"λ_0: λ_min(H∞) ≥ {least}"]
     lines.append(f"{path}: {found.words(certificate.conclusion)}  ({size}{seconds:.2f} s)")
+    if len(files) > 1:
+        names = ", ".join(file.name for file in files[:-1])
+        lines.append(f"its arrays, which belong beside it: {names}; ntkproof pack makes one file")
     details = found.details(certificate.conclusion)
     click.echo("\n".join([*lines, *([details] if details else [])]))
 

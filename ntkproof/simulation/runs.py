@@ -22,9 +22,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -238,7 +239,8 @@ def _train_all(experiment: Experiment, reference: Limit, grid: Sequence[tuple[in
     spawn = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_begin_worker, initargs=(experiment, reference))
     try:
-        futures: list[Future[Cell]] = [pool.submit(_work, width, seed) for width, seed in grid]
+        with _deaf_children():
+            futures: list[Future[Cell]] = [pool.submit(_work, width, seed) for width, seed in grid]
         for future in as_completed(futures):
             yield future.result()
     except BrokenProcessPool:
@@ -249,6 +251,19 @@ def _train_all(experiment: Experiment, reference: Limit, grid: Sequence[tuple[in
             child.terminate()
         raise
     pool.shutdown()
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Start processes that are never interrupted, not while they load modules either; this one is, afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _worker: dict[str, Any] = {}

@@ -122,31 +122,22 @@ def test_figures(run: Run) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_an_interrupted_grid_goes_on(run: Run, tmp_path: Path) -> None:
-    asked = [
-        sys.executable,
-        "-m",
-        "ntkproof.commands.main",
-        "simulate",
-        *DATA,
-        "--width",
-        "2000",
-        "--seeds",
-        "6",
-        "-o",
-        "run",
-    ]
-    code = "import sys; from ntkproof.commands.main import main; main()"
-    started = subprocess.Popen([sys.executable, "-c", code, *asked[3:]], cwd=tmp_path, stderr=subprocess.PIPE)
+    asked = ["simulate", *DATA, "--width", "2000", "--seeds", "6", "-o", "run"]
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from ntkproof.commands.entry import main; main()"
+    )
+    started = subprocess.Popen([sys.executable, "-c", code, *asked], cwd=tmp_path, stderr=subprocess.PIPE)
     while len(list(tmp_path.glob("run/cells/*.npz"))) < 2:
         assert started.poll() is None
         time.sleep(0.02)
     started.send_signal(signal.SIGINT)
     _, err = started.communicate(timeout=30)
     assert started.returncode == 130
-    assert err.decode().strip().endswith("interrupted; nothing half-written")
+    assert err == b"ntkproof: error: interrupted; nothing half-written\n"
     kept = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("run/cells/*")}
     assert all(name.endswith(".npz") for name in kept)
-    assert run(*asked[3:]).code == 0
+    assert run(*asked).code == 0
     after = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("run/cells/*")}
     assert len(after) == 6
     assert {name: after[name] for name in kept} == kept

@@ -73,7 +73,7 @@ def test_the_command_line_reads_it(paper: pytest.Pytester) -> None:
     result = paper.run(
         sys.executable,
         "-c",
-        "from ntkproof.commands.main import main; main()",
+        "from ntkproof.commands.entry import main; main()",
         "claims",
         "--registry",
         "paper_claims:paper",
