@@ -45,7 +45,9 @@ def contents(path: Path | str, limit: int = MAX_BYTES) -> bytes:
     """
     try:
         _require_regular(os.stat(path), limit)
-        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as stream:
+        with open(
+            os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb"
+        ) as stream:
             size = _require_regular(os.fstat(stream.fileno()), limit)
             content = stream.read(size + 1) or b""
     except FileNotFoundError:

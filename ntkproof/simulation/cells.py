@@ -10,13 +10,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ntkproof.certificate import write_files
 from ntkproof.checker.logic.numbers import InputError
+from ntkproof.data.files import contents
+from ntkproof.data.npz import Npz
 from ntkproof.simulation.experiment import Experiment
 from ntkproof.simulation.measure import SCALARS, Limit, Measurement
 from ntkproof.simulation.training import State, descent, flow
@@ -160,21 +161,23 @@ def save_cell(folder: Path, cell: Cell) -> None:
     write_files({_cell_path(folder, cell.width, cell.seed): stream.getvalue()})
 
 
-def load_cell(folder: Path, width: int, seed: int) -> Cell | None:
-    """Return a finished training, or None if there is none, or none that can be read."""
+def load_cell(folder: Path, width: int, seed: int, n: int) -> Cell | None:
+    """Return a finished training on n samples, or None if there is none, or none that can be read."""
     try:
-        arrays = read_arrays(_cell_path(folder, width, seed).read_bytes())
-    except Exception:  # no such file; and zipfile, zlib and NumPy raise a dozen kinds of error for a damaged one
+        arrays = Npz(contents(_cell_path(folder, width, seed))).arrays()
+        numbers = {name: arrays[name].item() for name in ("width", "seed", "step_size", "seconds", "megabytes")}
+    except (InputError, KeyError, ValueError):  # no such file, a damaged one, or other arrays
         return None
-    numbers = {name: arrays[name].item() for name in ("width", "seed", "step_size", "seconds", "megabytes")}
-    scalars = {name: arrays[name] for name in SCALARS}
-    return Cell(step=arrays["step"], time=arrays["time"], residual=arrays["residual"], scalars=scalars, **numbers)
-
-
-def read_arrays(content: bytes) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an NPZ file."""
-    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-        return {name: stored[name] for name in stored.files}
+    series = {name: arrays.get(name, np.zeros(())) for name in ("step", "time", *SCALARS)}
+    moments, residual = arrays["time"].shape, arrays.get("residual", np.zeros(()))
+    if len(moments) != 1 or moments[0] == 0 or {each.shape for each in series.values()} != {moments}:
+        return None
+    if residual.shape != (*moments, n) or (numbers["width"], numbers["seed"]) != (width, seed):
+        return None
+    if any(array.dtype.kind not in "if" for array in arrays.values()):
+        return None
+    step, time, scalars = series.pop("step"), series.pop("time"), series
+    return Cell(step=step, time=time, residual=residual, scalars=scalars, **numbers)
 
 
 def _cell_path(folder: Path, width: int, seed: int) -> Path:

@@ -145,9 +145,7 @@ def test_large_arrays_of_suspicious_compression(tmp_path: Path, monkeypatch: pyt
     path = write(tmp_path, "w.npz", content)
     assert read_tensors(path)["W1"].values.shape == (1000, 1000)
     monkeypatch.setattr(npz, "MODEST", 2**20)
-    assert refused(path) == (
-        f"suspicious compression: the archive unpacks from {len(content)} bytes to 8000128"
-    )
+    assert refused(path) == (f"suspicious compression: the archive unpacks from {len(content)} bytes to 8000128")
 
 
 def test_an_encrypted_archive_is_refused(tmp_path: Path) -> None:
