@@ -24,6 +24,7 @@ MAX_NUMBERS = MAX_WEIGHTS
 MAX_BYTES = 8 * MAX_NUMBERS + 2**20
 MAX_DIGITS = 400
 _SHOWN = 200
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _KINDS = {
     stat.S_IFDIR: "a directory",
     stat.S_IFIFO: "a named pipe",
@@ -45,9 +46,7 @@ def contents(path: Path | str, limit: int = MAX_BYTES) -> bytes:
     """
     try:
         _require_regular(os.stat(path), limit)
-        with open(
-            os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb"
-        ) as stream:
+        with open(os.open(path, _FLAGS), "rb") as stream:
             size = _require_regular(os.fstat(stream.fileno()), limit)
             content = stream.read(size + 1) or b""
     except FileNotFoundError:

@@ -72,8 +72,8 @@ def saved_steps(folder: Path | str) -> list[tuple[int, Path]]:
     Files of other names are ignored, but for those that look like a step.
 
     Raises:
-        InputError: no such folder, no steps or more than `MAX_STEPS`, a name such as ``step-160.npz``, or a step that is not a
-            file.
+        InputError: no such folder, no steps or more than `MAX_STEPS`, a name such as ``step-160.npz``, or a step that
+            is not a file.
     """
     folder = Path(folder)
     shown = printable(str(folder))

@@ -168,16 +168,16 @@ def load_cell(folder: Path, width: int, seed: int, n: int) -> Cell | None:
         numbers = {name: arrays[name].item() for name in ("width", "seed", "step_size", "seconds", "megabytes")}
     except (InputError, KeyError, ValueError):  # no such file, a damaged one, or other arrays
         return None
-    series = {name: arrays.get(name, np.zeros(())) for name in ("step", "time", *SCALARS)}
-    moments, residual = arrays["time"].shape, arrays.get("residual", np.zeros(()))
-    if len(moments) != 1 or moments[0] == 0 or {each.shape for each in series.values()} != {moments}:
+    series = {name: arrays.get(name, np.zeros(())) for name in ("time", "step", *SCALARS, "residual")}
+    moments = series["time"].shape
+    shapes = [*[moments] * (len(series) - 1), (*moments, n)]
+    if len(moments) != 1 or 0 in moments or [each.shape for each in series.values()] != shapes:
         return None
-    if residual.shape != (*moments, n) or (numbers["width"], numbers["seed"]) != (width, seed):
+    numeric = all(array.dtype.kind in "if" for array in arrays.values())
+    if not numeric or (numbers["width"], numbers["seed"]) != (width, seed):
         return None
-    if any(array.dtype.kind not in "if" for array in arrays.values()):
-        return None
-    step, time, scalars = series.pop("step"), series.pop("time"), series
-    return Cell(step=step, time=time, residual=residual, scalars=scalars, **numbers)
+    step, time, residual = (series.pop(name) for name in ("step", "time", "residual"))
+    return Cell(step=step, time=time, residual=residual, scalars=series, **numbers)
 
 
 def _cell_path(folder: Path, width: int, seed: int) -> Path:

@@ -190,7 +190,7 @@ def test_folders_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"results\.npz: no such file"):
         load_results(tmp_path)
     (tmp_path / "results.npz").write_bytes(b"PK")
-    with pytest.raises(InputError, match="not the results of a run"):
+    with pytest.raises(InputError, match=r"results\.npz: not a readable NPZ file"):
         load_results(tmp_path)
 
 
