@@ -102,7 +102,8 @@ def exact_float64(array: NDArray[Any], where: str = "") -> Floats:
     if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8:
         kind = "structured" if array.dtype.names else str(array.dtype)
         raise InputError(f"{where}the type is {kind}; integers, float16, float32 or float64 are needed")
-    floats = np.array(array, dtype=np.float64, order="C")
+    with np.errstate(invalid="ignore"):  # of signalling NaN; it is refused below
+        floats = np.array(array, dtype=np.float64, order="C")
     if array.dtype.kind in "iu":
         inside = floats < 2.0 ** (8 * array.dtype.itemsize - (array.dtype.kind == "i"))
         exact = np.where(inside, floats, 0).astype(array.dtype) == array

@@ -202,8 +202,8 @@ def simulate(
     """
     if experiment.weights is not None:
         widths, seeds = [experiment.weights.width], [0]
-    grid = sorted({(width, seed) for width in widths for seed in seeds}, key=lambda cell: (-cell[0], cell[1]))
     check_grid(experiment, widths, seeds)
+    grid = sorted({(width, seed) for width in widths for seed in seeds}, key=lambda cell: (-cell[0], cell[1]))
     if jobs is not None and jobs < 1:
         raise InputError(f"the number of processes must be positive, not {jobs}")
     reference = limit(experiment.dataset, experiment.network)

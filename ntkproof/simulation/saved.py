@@ -16,6 +16,7 @@ import numpy as np
 
 from ntkproof.checker.logic.numbers import InputError, decimal, exact
 from ntkproof.checker.problem.problem import Problem
+from ntkproof.checker.problem.step_size import positive_step
 from ntkproof.checker.problem.weights import Weights
 from ntkproof.data.runs import RECORD, Run, read_run, saved_steps, step_path, write_run
 from ntkproof.data.weights import load_weights, save_weights
@@ -72,6 +73,7 @@ def train(
     if step_size is None:
         largest = float(limit(experiment.dataset, experiment.network).eigenvalues[-1])
         step_size = rounded_down(1 / largest)
+    positive_step(step_size)
     steps = experiment.steps or _predicted_steps(experiment, float(exact(step_size)))
     start = experiment.start(width, seed)
     record = _record(experiment, width, seed, step_size)
