@@ -91,7 +91,10 @@ def test_simulate_tests_a_certificate(run: Run) -> None:
         ((*DATA, "-o", "run", "--width", "5"), "needs an even width, not 5"),
         ((*DATA, "-o", "run", "--width", "4,x"), "--width must be positive integers with commas between, not '4,x'"),
         ((*DATA, "-o", "run", "--width", ""), "--width must be positive integers"),
-        ((*DATA, "-o", "run", "--seeds", "0"), "--seeds must be from 1 to 100000 and --first-seed not negative, not 0 and 0"),
+        (
+            (*DATA, "-o", "run", "--seeds", "0"),
+            "--seeds must be from 1 to 100000 and --first-seed not negative, not 0 and 0",
+        ),
         ((*DATA, "-o", "run", "--seeds", str(10**30)), "--seeds must be from 1 to 100000"),
         ((*DATA, "-o", "run", "--first-seed", "-1"), "--first-seed not negative"),
         ((*DATA, "-o", "run", "--steps", "5"), "steps and batches are for gradient descent"),
