@@ -147,6 +147,8 @@ def load(source: str | Path, *, target: str | int | None = None) -> Dataset:
     0-based index, negative ones counting from the end (a string that is no header name may be such an
     index).  Without it all columns are inputs, and targets is None unless the NPZ file has them.
 
+    Files are regular files or links to them, within the limits of ``docs/robustness.md``.
+
     Raises `InputError`, in one line, if there is no such set or file, or if anything in the file is not a
     number that float64 holds (integers must be held exactly).
     """

@@ -37,8 +37,7 @@ _KINDS = {
 def contents(path: Path | str, limit: int = MAX_BYTES) -> bytes:
     """Return the bytes of a regular file, at most ``limit`` of them.
 
-    Pipes, sockets and devices are refused without being opened, a file that turns into one or changes its length
-    in between likewise.
+    Pipes, sockets and devices are refused, at once; so is a file that is longer or shorter than it says.
 
     Raises:
         InputError: there is no such file, it is not a regular one, it is too long, or it cannot be read; the message is

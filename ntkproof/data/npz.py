@@ -92,6 +92,8 @@ class Npz:
         try:
             with self._archive.open(member) as stream:
                 data = stream.read(member.file_size + 1)  # not read(): it unpacks first and cuts then
+        except MemoryError:
+            raise
         except Exception as error:  # zipfile and its decompressors raise a dozen types on damaged files
             raise InputError(f"not a readable NPZ file ({printable(one_line(error))})") from None
         try:
