@@ -25,7 +25,7 @@ from ntkproof.commands.options import (
 )
 from ntkproof.show.plots import write_figures
 from ntkproof.simulation import certificates
-from ntkproof.simulation.experiment import Experiment
+from ntkproof.simulation.experiment import MAX_SEEDS, Experiment
 from ntkproof.simulation.networks import PARAMETRISATIONS
 from ntkproof.simulation.runs import Results, simulate
 from ntkproof.simulation.verdicts import assess
@@ -76,8 +76,9 @@ def command(
     if kernel != "ntk":
         raise InputError("networks train by the tangent kernel; leave out --kernel")
     count, first, jobs = options.pop("seeds"), options.pop("first_seed"), options.pop("jobs")
-    if count < 1 or first < 0:
-        raise InputError(f"--seeds must be positive and --first-seed not negative, not {count} and {first}")
+    if not 1 <= count <= MAX_SEEDS or first < 0:
+        limits = f"--seeds must be from 1 to {MAX_SEEDS} and --first-seed not negative"
+        raise InputError(f"{limits}, not {count} and {first}")
     seeds, widths = range(first, first + count), _widths(options.pop("width"))
     if plot:
         write_figures(None, output)

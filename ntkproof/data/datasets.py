@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import os
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 
 from ntkproof.checker.logic.numbers import InputError
 from ntkproof.checker.problem.dataset import Dataset
-from ntkproof.data.files import Floats, exact_float64, listed, one_line, printable, quoted
+from ntkproof.data.files import Floats, contents, exact_float64, listed, printable, quoted
 from ntkproof.data.tables import Table, is_numeric_text, read_csv, read_npy, read_npz
 
 __all__ = ["NAMED", "NamedFacts", "NamedSet", "describe", "load", "prepare"]
@@ -146,6 +147,8 @@ def load(source: str | Path, *, target: str | int | None = None) -> Dataset:
     0-based index, negative ones counting from the end (a string that is no header name may be such an
     index).  Without it all columns are inputs, and targets is None unless the NPZ file has them.
 
+    Files are regular files or links to them, within the limits of ``docs/robustness.md``.
+
     Raises `InputError`, in one line, if there is no such set or file, or if anything in the file is not a
     number that float64 holds (integers must be held exactly).
     """
@@ -165,20 +168,14 @@ def load(source: str | Path, *, target: str | int | None = None) -> Dataset:
 
 
 def _content(path: Path, source: str) -> bytes:
-    shown = printable(source)
     if not source.strip():
         raise InputError(f"the name of the dataset is empty; {_CHOICES}")
+    if not (path.suffix or path.name != source or os.path.lexists(path)):
+        raise InputError(f"{source!r} is neither a named dataset nor a file; {_CHOICES}")
     try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        if path.suffix or path.name != source:
-            raise InputError(f"{shown}: no such file") from None
-        raise InputError(f"{source!r} is neither a named dataset nor a file; {_CHOICES}") from None
-    except IsADirectoryError:
-        raise InputError(f"{shown}: is a directory, not a file") from None
-    except (OSError, ValueError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or one_line(error)
-        raise InputError(f"{shown}: cannot be read ({reason})") from None
+        return contents(path)
+    except InputError as error:
+        raise InputError(f"{printable(source)}: {error}") from None
 
 
 def _reader(path: Path, content: bytes) -> Callable[[bytes], Table]:

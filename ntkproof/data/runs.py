@@ -12,20 +12,23 @@ about saved weights holds the weights and the data themselves.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ntkproof.certificate import write_files
 from ntkproof.checker.logic.numbers import InputError, decimal, exact
 from ntkproof.checker.problem.network import Network
-from ntkproof.data.files import printable, quoted
+from ntkproof.data.files import json_in, printable
 
 FORMAT = "ntkproof-run-1"
 RECORD = "run.json"
 MAX_RECORD = 2**20
+MAX_STEPS = 100_000
 
 _STEP = re.compile(r"step-([0-9]{8}|[1-9][0-9]{8,14})\.npz")
 _FIELDS = {"format", "network", "step_size", "data", "notes"}
@@ -69,18 +72,23 @@ def saved_steps(folder: Path | str) -> list[tuple[int, Path]]:
     Files of other names are ignored, but for those that look like a step.
 
     Raises:
-        InputError: no such folder, no steps, a name such as ``step-160.npz``, or a step that is not a file.
+        InputError: no such folder, no steps or more than `MAX_STEPS`, a name such as ``step-160.npz``, or a step that
+            is not a file.
     """
     folder = Path(folder)
     shown = printable(str(folder))
     try:
-        paths = sorted(path for path in folder.iterdir() if path.name.lower().startswith("step"))
+        with os.scandir(folder) as entries:
+            found = (folder / entry.name for entry in entries if entry.name.lower().startswith("step"))
+            paths = sorted(islice(found, MAX_STEPS + 1))
     except FileNotFoundError:
         raise InputError(f"{shown}: no such folder") from None
     except NotADirectoryError:
         raise InputError(f"{shown}: not a folder") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{shown}: cannot be read ({getattr(error, 'strerror', None) or 'not a name'})") from None
+    if len(paths) > MAX_STEPS:
+        raise InputError(f"{shown}: more than {MAX_STEPS} saved steps")
     steps = sorted((_step(path), path) for path in paths)
     if not steps:
         raise InputError(f"{shown}: no saved steps; they are called {step_path('', 160)}")
@@ -130,30 +138,9 @@ def read_run(folder: Path | str) -> Run:
     """
     path = Path(folder) / RECORD
     try:
-        return _run(_json(path))
+        return _run(json_in(path, MAX_RECORD))
     except InputError as error:
         raise InputError(f"{printable(str(path))}: {error}") from None
-
-
-def _json(path: Path) -> Any:
-    try:
-        if not path.is_file():
-            raise InputError("no such file")
-        if path.stat().st_size > MAX_RECORD:
-            raise InputError(f"longer than {MAX_RECORD} bytes")
-        return json.loads(path.read_bytes(), object_pairs_hook=_unique)
-    except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})") from None
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
-        raise InputError("not JSON") from None
-    except ValueError as error:
-        raise error if isinstance(error, InputError) else InputError("not JSON") from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(dict(pairs)) < len(pairs):
-        raise InputError(f"a field of {quoted(', '.join(key for key, _ in pairs))} occurs more than once")
-    return dict(pairs)
 
 
 def _run(raw: Any) -> Run:

@@ -7,19 +7,24 @@ refused with a one-line `InputError` that says where it stands.
 from __future__ import annotations
 
 import csv
-import io
 import math
 import re
-import zipfile
-from collections import Counter
+from codecs import BOM_UTF8
+from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO, TextIOWrapper
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ntkproof.checker.logic.numbers import InputError
-from ntkproof.data.files import Floats, exact_float64, listed, npy_array, one_line, quoted
+from ntkproof.checker.problem.dataset import MAX_COLUMNS, MAX_ROWS
+from ntkproof.data.files import Floats, exact_float64, listed, one_line, quoted
+from ntkproof.data.npz import Npz, npy_array
+
+MAX_TEXT = 2**28
 
 
 @dataclass(frozen=True)
@@ -44,61 +49,86 @@ _Record = tuple[int, list[str]]  # the 1-based number of its first line, its cel
 
 def read_csv(content: bytes) -> Table:
     """Read text whose cells are separated by commas, semicolons or tabs, with a header or without."""
-    text = _decoded(content)
+    text = _stripped(content)
     if not text:
         raise InputError("the file is empty")
     records = _records(text, _delimiter(text))
-    first_line, first = records[0]
+    first_line, first = next(records)
     names = first if _is_header(first) else None
-    rows = records if names is None else records[1:]
-    if not rows:
+    values: list[Floats] = []
+    for line, cells in records if names else chain([(first_line, first)], records):
+        if len(values) == MAX_ROWS:
+            raise InputError(f"line {line}: there are more than {MAX_ROWS} rows, which is the limit")
+        values.append(np.array(_row(line, cells, first_line, len(first), names), dtype=np.float64))
+    if not values:
         raise InputError("there are no rows below the header")
-    values = [_row(line, cells, first_line, len(first), names) for line, cells in rows]
-    return Table(np.array(values, dtype=np.float64), names)
+    return Table(np.stack(values), names)
 
 
-def _decoded(content: bytes) -> str:
-    try:
-        return content.decode("utf-8-sig").rstrip(" \r\n")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise InputError(f"line {line}: not UTF-8 text (byte 0x{content[error.start]:02x})") from None
+def _stripped(content: bytes) -> bytes:
+    """Return a text without byte order mark and blank lines at the end."""
+    if len(content) > MAX_TEXT:
+        raise InputError(f"the text has {len(content)} bytes; the limit is {MAX_TEXT} (an NPY file may be longer)")
+    return content.removeprefix(BOM_UTF8).rstrip(b" \r\n")
 
 
-def _records(text: str, delimiter: str) -> list[_Record]:
-    stream = io.StringIO(text, newline="")
-    reader = csv.reader(stream, delimiter=delimiter, skipinitialspace=True, strict=True)
-    records: list[_Record] = []
+def _records(text: bytes, delimiter: str) -> Iterator[_Record]:
+    """Yield the records of a table one by one; no more of it is in memory than one record of limited width."""
     line = 1
+    width = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal width
+        for physical in TextIOWrapper(BytesIO(text), "utf-8", newline=""):
+            width += physical.count(delimiter)
+            if width > MAX_COLUMNS:
+                raise InputError(f"line {line}: more than {MAX_COLUMNS} columns, which is the limit")
+            yield physical
+
+    reader = csv.reader(lines(), delimiter=delimiter, skipinitialspace=True, strict=True)
     try:
         for cells in reader:
-            records.append((line, [cell.strip(" \t") for cell in cells]))
-            line = reader.line_num + 1
+            yield line, [cell.strip(" \t") for cell in cells]
+            line, width = reader.line_num + 1, 0
     except csv.Error as error:
         raise InputError(f"line {line}: malformed CSV ({one_line(error)})") from None
-    return records
+    except UnicodeDecodeError as error:  # its position is that in a piece of the text
+        byte = error.object[error.start]
+        raise InputError(f"line {_undecodable(text)}: not UTF-8 text (byte 0x{byte:02x})") from None
 
 
-def _delimiter(text: str) -> str:
-    present = [delimiter for delimiter in _DELIMITERS if delimiter in text]
+def _undecodable(text: bytes) -> int:
+    """Return the line of the first byte that is not UTF-8."""
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return text.count(b"\n", 0, error.start) + 1
+    return 0
+
+
+def _delimiter(text: bytes) -> str:
+    present = [delimiter for delimiter in _DELIMITERS if delimiter.encode() in text]
     if len(present) < 2:
         return present[0] if present else ","
     return max(present, key=lambda delimiter: _share_of_numbers(text, delimiter))
 
 
-def _share_of_numbers(text: str, delimiter: str) -> float:
+def _share_of_numbers(text: bytes, delimiter: str) -> float:
     """The share of cells that are numbers; a decimal comma counts, so that such a file is not torn."""
+    numbers = total = 0
     try:
-        cells = [cell for _, row in _records(text, delimiter) for cell in row]
+        for _, row in _records(text, delimiter):
+            numbers += sum(_NUMBER_OR_DECIMAL_COMMA.fullmatch(cell) is not None for cell in row)
+            total += len(row)
     except InputError:
         return -1.0
-    return sum(_NUMBER_OR_DECIMAL_COMMA.fullmatch(cell) is not None for cell in cells) / max(len(cells), 1)
+    return numbers / max(total, 1)
 
 
 def is_numeric_text(content: bytes) -> bool:
     """Whether at least half of the cells of a text are numbers."""
     try:
-        text = _decoded(content)
+        text = _stripped(content)
     except InputError:
         return False
     return _share_of_numbers(text, _delimiter(text)) >= 0.5
@@ -170,45 +200,25 @@ def read_npy(content: bytes) -> Table:
 
 
 def read_npz(content: bytes) -> Table:
-    """Read an archive of inputs, and of targets if it has them."""
-    arrays = _npz_members(content)
-    inputs = _only_one(arrays, ("X", "inputs"))
+    """Read an archive of inputs, and of targets if it has them; other arrays are not looked at."""
+    archive = Npz(content)
+    inputs = _only_one(archive.names, ("X", "inputs"))
     if inputs is None:
-        if len(arrays) != 1:
-            raise InputError(f"no array is called 'X' or 'inputs', and the file has {listed(list(arrays))}")
-        return Table(_matrix(_member(arrays, next(iter(arrays)))))
-    targets = _only_one(arrays, ("y", "targets"))
+        if len(archive.names) != 1:
+            raise InputError(f"no array is called 'X' or 'inputs', and the file has {listed(archive.names)}")
+        return Table(_matrix(archive.array(archive.names[0])))
+    targets = _only_one(archive.names, ("y", "targets"))
     return Table(
-        _matrix(_member(arrays, inputs), f"array {inputs!r}: "),
-        targets=None if targets is None else _vector(_member(arrays, targets), f"array {targets!r}: "),
+        _matrix(archive.array(inputs), f"array {inputs!r}: "),
+        targets=None if targets is None else _vector(archive.array(targets), f"array {targets!r}: "),
     )
 
 
-def _npz_members(content: bytes) -> dict[str, bytes]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            names = [name for name in archive.namelist() if name.endswith(".npy")]
-            repeated = [name for name, count in Counter(names).items() if count > 1]
-            members = {name.removesuffix(".npy"): archive.read(name) for name in names}
-    except Exception as error:  # zipfile and its decompressors raise a dozen types on damaged files
-        raise InputError(f"not a readable NPZ file ({one_line(error)})") from None
-    if repeated:
-        raise InputError(f"the archive holds {quoted(repeated[0])} more than once")
-    return members
-
-
-def _only_one(arrays: dict[str, bytes], names: tuple[str, str]) -> str | None:
+def _only_one(arrays: list[str], names: tuple[str, str]) -> str | None:
     present = [name for name in names if name in arrays]
     if len(present) > 1:
-        raise InputError(f"{names[0]!r} or {names[1]!r} is ambiguous: the file has {listed(list(arrays))}")
+        raise InputError(f"{names[0]!r} or {names[1]!r} is ambiguous: the file has {listed(arrays)}")
     return present[0] if present else None
-
-
-def _member(arrays: dict[str, bytes], name: str) -> NDArray[Any]:
-    try:
-        return npy_array(arrays[name])
-    except InputError as error:
-        raise InputError(f"array {quoted(name)}: {error}") from None
 
 
 def _matrix(array: NDArray[Any], where: str = "") -> Floats:

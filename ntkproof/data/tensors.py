@@ -2,7 +2,7 @@
 
 Untrusted: what is proved is about the numbers, wherever they came from.  Nothing is unpickled but by PyTorch's own
 loader with ``weights_only=True``; safetensors is parsed here, from its published format.  Sizes are checked before
-memory is taken: no file may claim more than `MAX_WEIGHTS` float64 numbers.
+memory is taken: no file may claim more than `MAX_NUMBERS` numbers.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ import importlib
 import io
 import json
 import math
-import stat
-import zipfile
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,13 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ntkproof.checker.logic.numbers import InputError
-from ntkproof.checker.problem.weights import MAX_WEIGHTS
-from ntkproof.data.files import exact_float64, npy_array, one_line, printable, quoted
+from ntkproof.data.files import MAX_NUMBERS, contents, exact_float64, one_line, printable, quoted
+from ntkproof.data.npz import Npz, require_modest
 
-MAX_BYTES = 8 * MAX_WEIGHTS + 2**20
 MAX_HEADER = 2**20
-MAX_RATIO = 100  # of compression, for arrays larger than MODEST: weights hardly compress, but constant ones do
-MODEST = 2**26
 
 
 @dataclass(frozen=True)
@@ -58,23 +53,7 @@ def read_tensors(path: Path | str) -> dict[str, Tensor]:
     reader = READERS.get(Path(path).suffix.lower())
     if reader is None:
         raise InputError(f"unknown format; the formats of weights are {', '.join(READERS)}")
-    return reader(_content(Path(path)))
-
-
-def _content(path: Path) -> bytes:
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise InputError("not a file")
-        if status.st_size > MAX_BYTES:
-            raise InputError(f"the file has {status.st_size} bytes; the limit is {MAX_BYTES}")
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise InputError("no such file") from None
-    except (OSError, UnicodeError) as error:
-        raise InputError(f"cannot be read ({getattr(error, 'strerror', None) or one_line(error)})") from None
-    except ValueError as error:
-        raise error if isinstance(error, InputError) else InputError("not a file name") from None
+    return reader(contents(path))
 
 
 def _floats(name: str, array: NDArray[Any], dtype: str | None = None) -> Tensor:
@@ -85,36 +64,10 @@ def _floats(name: str, array: NDArray[Any], dtype: str | None = None) -> Tensor:
 
 
 def _read_npz(content: bytes) -> dict[str, Tensor]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            _require_modest(archive.infolist())
-            members = {member.filename: archive.read(member) for member in archive.infolist()}
-    except InputError:
-        raise
-    except Exception as error:  # zipfile and its decompressors raise a dozen types on damaged files
-        raise InputError(f"not a readable NPZ file ({printable(one_line(error))})") from None
-    return {name.removesuffix(".npy"): _npz_tensor(name.removesuffix(".npy"), data) for name, data in members.items()}
+    return {name: _npz_tensor(name, array) for name, array in Npz(content).arrays().items()}
 
 
-def _require_modest(members: list[zipfile.ZipInfo]) -> None:
-    for name, count in Counter(member.filename for member in members).items():
-        if count > 1:
-            raise InputError(f"the archive holds {quoted(name)} more than once")
-        if not name.endswith(".npy"):
-            raise InputError(f"the archive holds {quoted(name)}, which is not an array")
-    if sum(member.file_size for member in members) > MAX_BYTES:
-        raise InputError(f"the arrays have more than {MAX_BYTES} bytes")
-    for member in members:
-        if member.file_size > max(MODEST, MAX_RATIO * member.compress_size):
-            ratio = f"{member.file_size} bytes in {member.compress_size}"
-            raise InputError(f"array {quoted(member.filename.removesuffix('.npy'))}: suspicious compression, {ratio}")
-
-
-def _npz_tensor(name: str, data: bytes) -> Tensor:
-    try:
-        array = npy_array(data)
-    except InputError as error:
-        raise InputError(f"array {quoted(name)}: {printable(str(error))}") from None
+def _npz_tensor(name: str, array: NDArray[Any]) -> Tensor:
     if array.dtype == bool and array.shape == ():
         return Tensor(array, "bool")
     return _floats(name, array)
@@ -139,6 +92,8 @@ def _read_safetensors(content: bytes) -> dict[str, Tensor]:
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise InputError("header: __metadata__ must map names to texts")
     places = {name: _place(name, entry) for name, entry in header.items()}
+    if sum(math.prod(shape) for _, shape, _, _ in places.values()) > MAX_NUMBERS:
+        raise InputError(f"more than {MAX_NUMBERS} weights")
     end = 0
     for name, (_, _, begin, stop) in sorted(places.items(), key=lambda item: item[1][2:]):
         if begin != end:
@@ -211,6 +166,9 @@ def _read_torch(content: bytes) -> dict[str, Tensor]:
     except ImportError:
         advice = "pip install 'ntkproof[torch]', or save the weights as safetensors"
         raise InputError(f"a PyTorch file needs PyTorch: {advice}") from None
+    if not content.startswith(b"PK\x03\x04"):
+        raise InputError("not a PyTorch file of 2020 or later, a ZIP archive (torch.save writes one)")
+    require_modest(content)
     try:
         state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # the unpickler raises a dozen types, and its own with advice not to follow
@@ -220,8 +178,8 @@ def _read_torch(content: bytes) -> dict[str, Tensor]:
         isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in state.items()
     ):
         raise InputError("not a PyTorch state_dict (expected tensors by name; save model.state_dict())")
-    if sum(tensor.numel() for tensor in state.values()) > MAX_WEIGHTS:
-        raise InputError(f"more than {MAX_WEIGHTS} weights")
+    if sum(tensor.numel() for tensor in state.values()) > MAX_NUMBERS:
+        raise InputError(f"more than {MAX_NUMBERS} weights")
     return {name: _torch_tensor(torch, name, tensor) for name, tensor in state.items()}
 
 

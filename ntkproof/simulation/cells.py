@@ -10,13 +10,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ntkproof.certificate import write_files
 from ntkproof.checker.logic.numbers import InputError
+from ntkproof.data.files import contents
+from ntkproof.data.npz import Npz
 from ntkproof.simulation.experiment import Experiment
 from ntkproof.simulation.measure import SCALARS, Limit, Measurement
 from ntkproof.simulation.training import State, descent, flow
@@ -160,21 +161,23 @@ def save_cell(folder: Path, cell: Cell) -> None:
     write_files({_cell_path(folder, cell.width, cell.seed): stream.getvalue()})
 
 
-def load_cell(folder: Path, width: int, seed: int) -> Cell | None:
-    """Return a finished training, or None if there is none, or none that can be read."""
+def load_cell(folder: Path, width: int, seed: int, n: int) -> Cell | None:
+    """Return a finished training on n samples, or None if there is none, or none that can be read."""
     try:
-        arrays = read_arrays(_cell_path(folder, width, seed).read_bytes())
-    except Exception:  # no such file; and zipfile, zlib and NumPy raise a dozen kinds of error for a damaged one
+        arrays = Npz(contents(_cell_path(folder, width, seed))).arrays()
+        numbers = {name: arrays[name].item() for name in ("width", "seed", "step_size", "seconds", "megabytes")}
+    except (InputError, KeyError, ValueError):  # no such file, a damaged one, or other arrays
         return None
-    numbers = {name: arrays[name].item() for name in ("width", "seed", "step_size", "seconds", "megabytes")}
-    scalars = {name: arrays[name] for name in SCALARS}
-    return Cell(step=arrays["step"], time=arrays["time"], residual=arrays["residual"], scalars=scalars, **numbers)
-
-
-def read_arrays(content: bytes) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an NPZ file."""
-    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-        return {name: stored[name] for name in stored.files}
+    series = {name: arrays.get(name, np.zeros(())) for name in ("time", "step", *SCALARS, "residual")}
+    moments = series["time"].shape
+    shapes = [*[moments] * (len(series) - 1), (*moments, n)]
+    if len(moments) != 1 or 0 in moments or [each.shape for each in series.values()] != shapes:
+        return None
+    numeric = all(array.dtype.kind in "if" for array in arrays.values())
+    if not numeric or (numbers["width"], numbers["seed"]) != (width, seed):
+        return None
+    step, time, residual = (series.pop(name) for name in ("step", "time", "residual"))
+    return Cell(step=step, time=time, residual=residual, scalars=series, **numbers)
 
 
 def _cell_path(folder: Path, width: int, seed: int) -> Path:

@@ -137,8 +137,8 @@ def check_grid(experiment: Experiment, widths: Sequence[int], seeds: Sequence[in
     """
     if not widths or not seeds:
         raise InputError("at least one width and one seed are needed")
-    if len(seeds) > MAX_SEEDS or min(seeds) < 0:
-        raise InputError(f"seeds must not be negative, and at most {MAX_SEEDS}")
+    if len(seeds) > MAX_SEEDS or min(seeds) < 0 or max(seeds) >= 2**63:
+        raise InputError(f"seeds must be from 0 to 2^63 - 1, and at most {MAX_SEEDS}")
     if experiment.weights is not None:
         return
     for width in widths:

@@ -37,7 +37,10 @@ from threadpoolctl import threadpool_limits
 
 from ntkproof.certificate import write_files
 from ntkproof.checker.logic.numbers import InputError
-from ntkproof.simulation.cells import Cell, load_cell, read_arrays, save_cell, train_cell
+from ntkproof.data.files import contents, json_in, printable
+from ntkproof.data.npz import Npz
+from ntkproof.data.runs import MAX_RECORD
+from ntkproof.simulation.cells import Cell, load_cell, save_cell, train_cell
 from ntkproof.simulation.experiment import Experiment, check_grid
 from ntkproof.simulation.measure import SCALARS, Limit, limit
 
@@ -132,13 +135,13 @@ def load_results(folder: Path | str) -> Results:
     """
     path = Path(folder) / "results.npz"
     try:
-        arrays = read_arrays(path.read_bytes())
+        arrays = Npz(contents(path)).arrays()
         scalars = {name: arrays.pop(name) for name in SCALARS}
         return Results(scalars=scalars, **arrays)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except Exception as error:  # zipfile, zlib and NumPy raise a dozen kinds of error for a damaged file
-        raise InputError(f"{path}: not the results of a run ({type(error).__name__})") from None
+    except InputError as error:
+        raise InputError(f"{printable(str(path))}: {error}") from None
+    except (KeyError, TypeError):
+        raise InputError(f"{printable(str(path))}: not the results of a run (other arrays)") from None
 
 
 # The folder -------------------------------------------------------------------------------------------------------
@@ -158,11 +161,12 @@ def open_folder(folder: Path, experiment: Experiment) -> None:
                 raise InputError(f"{folder}: has cells but no experiment.json")
             write_files({path: _json(wanted)})
             return
-        found = json.loads(path.read_bytes())
     except OSError as error:
         raise InputError(f"{folder}: cannot be used as the folder of a run ({error.strerror})") from None
-    except ValueError as error:
-        raise error if isinstance(error, InputError) else InputError(f"{path}: not JSON") from None
+    try:
+        found = json_in(path, MAX_RECORD)
+    except InputError as error:
+        raise InputError(f"{printable(str(path))}: {error}") from None
     different = [name for name in wanted if not isinstance(found, dict) or found.get(name) != wanted[name]]
     if different:
         raise InputError(f"{folder}: holds another experiment (other {', '.join(different)}); choose another folder")
@@ -199,15 +203,15 @@ def simulate(
     """
     if experiment.weights is not None:
         widths, seeds = [experiment.weights.width], [0]
-    grid = sorted({(width, seed) for width in widths for seed in seeds}, key=lambda cell: (-cell[0], cell[1]))
     check_grid(experiment, widths, seeds)
+    grid = sorted({(width, seed) for width in widths for seed in seeds}, key=lambda cell: (-cell[0], cell[1]))
     if jobs is not None and jobs < 1:
         raise InputError(f"the number of processes must be positive, not {jobs}")
     reference = limit(experiment.dataset, experiment.network)
     cells: dict[tuple[int, int], Cell] = {}
     if folder is not None:
         open_folder(Path(folder), experiment)
-        found = ((key, load_cell(Path(folder), *key)) for key in grid)
+        found = ((key, load_cell(Path(folder), *key, experiment.dataset.n)) for key in grid)
         cells = {key: cell for key, cell in found if cell is not None}
     total = float(sum(width for width, _ in grid))
     done = float(sum(width for width, _ in cells))

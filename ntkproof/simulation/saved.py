@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from ntkproof.checker.logic.numbers import InputError, decimal, exact
+from ntkproof.checker.problem.problem import Problem
+from ntkproof.checker.problem.step_size import positive_step
 from ntkproof.checker.problem.weights import Weights
 from ntkproof.data.runs import RECORD, Run, read_run, saved_steps, step_path, write_run
 from ntkproof.data.weights import load_weights, save_weights
@@ -71,6 +73,7 @@ def train(
     if step_size is None:
         largest = float(limit(experiment.dataset, experiment.network).eigenvalues[-1])
         step_size = rounded_down(1 / largest)
+    positive_step(step_size)
     steps = experiment.steps or _predicted_steps(experiment, float(exact(step_size)))
     start = experiment.start(width, seed)
     record = _record(experiment, width, seed, step_size)
@@ -143,7 +146,13 @@ def _taken_up(start: State, record: Run, folder: Path, experiment: Experiment) -
             raise InputError(f"{folder}: holds another training (other {', '.join(different)}); choose another folder")
         step, path = saved_steps(folder)[-1]
         weights = load_weights(path, record.network)
+        try:
+            Problem(experiment.dataset, record.network, weights=weights)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
         model = Model(record.network, weights, experiment.dataset.inputs)
+        if len(model.start) != len(start.theta):
+            raise InputError(f"{path}: {len(model.start)} trained weights where the run has {len(start.theta)}")
         return State(model, start.targets, model.start, step)
     try:
         folder.mkdir(parents=True, exist_ok=True)

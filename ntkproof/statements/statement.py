@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from ntkproof.checker.logic.numbers import InputError
+from ntkproof.checker.logic.numbers import InputError, exact
 from ntkproof.checker.problem.sphere import Sphere
 from ntkproof.statements.options import OPTIONS
 
@@ -166,8 +165,8 @@ def _word(option: str) -> str:
 def _equal(one: Any, other: Any) -> bool:
     """Whether two values are the same; texts may be decimals."""
     try:
-        return Fraction(str(one)) == Fraction(str(other))
-    except ValueError:
+        return exact(one) == exact(other)
+    except InputError:
         return str(one) == str(other)
 
 

@@ -24,6 +24,8 @@ from ntkproof.theorems.facts import Facts, prove_facts
 from ntkproof.theorems.other_losses import other_loss
 from ntkproof.theorems.theorem import Plan, least_width
 
+LEAST = Fraction(1, 10**100)  # of what the search for a plan takes to be positive
+
 
 def certify_convergence(
     dataset: Dataset,
@@ -61,9 +63,7 @@ def certify_convergence(
         InputError: the theorem does not apply, or a hypothesis fails at the given width (which, by what factor,
             and the width that would do).
     """
-    failure = exact(failure_probability)
-    if not 0 < failure < 1:
-        raise InputError(f"the failure probability must be between 0 and 1, not {failure_probability}")
+    failure = probability(failure_probability)
     module = theorem_for(theorem, network.activation, loss, constants)
     supplied = {} if loss != "squared" else constants
     train = getattr(module, "TRAIN", "hidden")
@@ -71,6 +71,7 @@ def certify_convergence(
         raise InputError(f"the theorem {module.name} is about train={train}, not train={network.train}")
     network = replace(network, train=train)
     start = init or str(getattr(module, "INIT", "antisymmetric"))
+    Training(2 if width is None else width, start, step_size)
     draft, facts = prepare(dataset, network, start, step_size, engine, gap, tick, supplied)
     chosen = choose(module, facts, failure, width)
     problem = draft.setting.problem
@@ -85,6 +86,14 @@ def certify_convergence(
             f"the theorem {module.name} fails at width {chosen.width}: {error} (needed {error.needed})"
         ) from None
     return draft.certificate()
+
+
+def probability(value: Fraction | float | str) -> Fraction:
+    """Return a failure probability; InputError unless it is between 0 and 1, and not so small that floats lose it."""
+    failure = exact(value)
+    if not LEAST <= failure < 1:
+        raise InputError(f"the failure probability must be between 0 and 1 and at least 10^-100, not {value}")
+    return failure
 
 
 def theorem_for(
@@ -122,8 +131,9 @@ def prepare(
     """Prove what does not depend on the width: bounds on ``λ_min(H∞)`` and the `Facts`."""
     supplied = {name: exact(value) for name, value in (constants or {}).items()}
     for name, number in supplied.items():
-        if name not in CONSTANTS or number <= 0:
-            raise InputError(f"the constants are positive numbers for {', '.join(CONSTANTS)}; not {name}={number}")
+        if name not in CONSTANTS or not LEAST <= number <= 1 / LEAST:
+            known = f"the constants are positive numbers for {', '.join(CONSTANTS)}, at most 10^100"
+            raise InputError(f"{known}; not {name}={(constants or {})[name]}")
     lambda_min = certify(dataset, network, engine=engine, gap=gap, tick=tick)
     if lambda_min.conclusion.get("lower") == "0":
         raise InputError("the limit kernel is singular or not shown to be definite: no width is enough")

@@ -10,11 +10,12 @@ from typing import Any
 
 from ntkproof.checker.arithmetic.protocols import Tick
 from ntkproof.checker.logic.claim import to_fields
-from ntkproof.checker.logic.numbers import InputError, exact
+from ntkproof.checker.logic.numbers import InputError
 from ntkproof.checker.problem.dataset import Dataset
 from ntkproof.checker.problem.network import Network
+from ntkproof.checker.problem.training import Training
 from ntkproof.theorems import THEOREMS
-from ntkproof.theorems.certify import prepare
+from ntkproof.theorems.certify import prepare, probability
 from ntkproof.theorems.facts import Facts
 from ntkproof.theorems.theorem import Hypothesis, Plan, least_width
 
@@ -81,9 +82,8 @@ def conditions(
     Raises:
         InputError: unusable data or options.
     """
-    failure = float(exact(failure_probability))
-    if not 0 < failure < 1:
-        raise InputError(f"the failure probability must be between 0 and 1, not {failure_probability}")
+    failure = float(probability(failure_probability))
+    Training(2 if width is None else width, "signs", step_size)
     if network.depth != 1:
         raise InputError("the convergence theorems are about depth 1")
     facts: dict[tuple[str, str], tuple[str, Facts] | InputError] = {}

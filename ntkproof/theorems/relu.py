@@ -40,6 +40,8 @@ def plan(facts: Facts, failure: float, width: int) -> Plan:
     training = facts.network.training
     if facts.network.curvature_squared is not None:
         raise InputError("the theorem relu is about piecewise linear activations")
+    if facts.network.jump_squared == 0:
+        raise InputError("leaky_relu(1) has no kink; call it identity")
     if training.step_size is not None:
         raise InputError("the theorem relu is about gradient flow; leave the step size out")
     rests = (0.0,) if training.init == "antisymmetric" else _REST_SHARES

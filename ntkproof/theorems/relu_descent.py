@@ -33,6 +33,8 @@ def plan(facts: Facts, failure: float, width: int) -> Plan:
     """
     if facts.network.curvature_squared is not None:
         raise InputError("the theorem relu-descent is about piecewise linear activations")
+    if facts.network.jump_squared == 0:
+        raise InputError("leaky_relu(1) has no kink; call it identity")
     if facts.network.training.step_size is None:
         raise InputError("the theorem relu-descent needs a step size")
     certain = facts.network.training.init == "antisymmetric"

@@ -190,7 +190,7 @@ def test_folders_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"results\.npz: no such file"):
         load_results(tmp_path)
     (tmp_path / "results.npz").write_bytes(b"PK")
-    with pytest.raises(InputError, match="not the results of a run"):
+    with pytest.raises(InputError, match=r"results\.npz: not a readable NPZ file"):
         load_results(tmp_path)
 
 
@@ -229,7 +229,8 @@ def test_unusable_experiments_are_refused(changes: dict[str, Any], message: str)
         ([4, 5], [0], 1, "needs an even width, not 5"),
         ([0], [0], 1, "width 0: must be positive"),
         ([10**9], [0], 1, "width 1000000000: must be positive, with at most 268435456 weights"),
-        ([4], [-1], 1, "seeds must not be negative"),
+        ([4], [-1], 1, r"seeds must be from 0 to 2\^63 - 1, and at most 100000"),
+        ([4], [2**63], 1, r"seeds must be from 0 to 2\^63 - 1, and at most 100000"),
         ([4], [0], 0, "the number of processes must be positive"),
     ],
 )
