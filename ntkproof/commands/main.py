@@ -14,6 +14,7 @@ from typing import NoReturn
 import click
 
 import ntkproof
+from ntkproof.show.lines import shown
 
 COMMANDS = {  # each a module of this package with a function ``command``, imported when it is called
     "certify": "Prove a statement about data and write the certificate.",
@@ -94,5 +95,5 @@ def _one_blas_thread() -> None:
 
 def _fail(message: str, code: int = 2) -> NoReturn:
     """Print one line on stderr and exit."""
-    print("ntkproof: error: " + " ".join(message.split()), file=sys.stderr)
+    print("ntkproof: error: " + shown(" ".join(message.split())), file=sys.stderr)
     sys.exit(code)

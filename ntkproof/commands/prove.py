@@ -8,17 +8,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import click
-
 from ntkproof.certificate import write
 from ntkproof.checker.logic.format import Certificate
 from ntkproof.checker.problem.dataset import Dataset
 from ntkproof.checker.problem.sphere import Sphere
 from ntkproof.commands.options import progress, writable
+from ntkproof.show.lines import say
 from ntkproof.show.text import problem_lines
 from ntkproof.statements.ask import PREPARED, certify, lambda_0, missed_gap
 from ntkproof.statements.statement import Statement
-from ntkproof.statements.table import answer
+from ntkproof.statements.table import answer, describe
 
 
 def prove(
@@ -47,7 +46,7 @@ def prove(
     about = domain()
 
     def note(topic: str, line: str) -> None:
-        click.echo(line, err=as_json or topic == "aside")
+        say(line, err=as_json or topic == "aside")
 
     asked: dict[str, Any] = {name: value for name, value in given.items() if name not in PREPARED}
     with progress("proving", not as_json) as tick:
@@ -57,17 +56,19 @@ def prove(
     gap = values.get("gap")
     reached = missed_gap(certificate, gap)
     if reached is not None:
-        click.echo(f"the gap {gap:g} was not reached; the bounds are {float(reached):.2g} apart, relatively", err=True)
+        say(f"the gap {gap:g} was not reached; the bounds are {float(reached):.2g} apart, relatively", err=True)
     if as_json:
-        click.echo(json.dumps(_fields(found, certificate, path, files, seconds)))
+        say(json.dumps(_fields(found, certificate, path, files, seconds)))
         return
     size = f"{about.n} x {about.d}, " if isinstance(about, Dataset) else ""
     least = lambda_0(certificate)
     lines = problem_lines(certificate.problem.facts(), found.about)
     lines += [] if least is None else [f"λ_0: λ_min(H∞) ≥ {least}"]
-    lines.append(f"{path}: {found.words(certificate.conclusion)}  ({size}{seconds:.2f} s)")
+    lines.append(
+        f"{path}: {describe(certificate.conclusion, certificate.problem.weights is not None)}  ({size}{seconds:.2f} s)"
+    )
     details = found.details(certificate.conclusion)
-    click.echo("\n".join([*lines, *([details] if details else [])]))
+    say(*lines, *details.splitlines())
 
 
 def _fields(

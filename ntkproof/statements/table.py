@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
+from ntkproof.checker.logic.claim import TRAINING
 from ntkproof.checker.logic.numbers import InputError
 from ntkproof.statements.statement import Statement
 
@@ -73,6 +74,7 @@ def of_kind(kind: str) -> Statement:
     raise InputError(f"no statement ends in a claim of kind {kind!r}")
 
 
-def describe(conclusion: Mapping[str, Any]) -> str:
-    """Return one line that says what a conclusion claims."""
-    return of_kind(str(conclusion["kind"])).words(conclusion)
+def describe(conclusion: Mapping[str, Any], given_weights: bool) -> str:
+    """Return one line that says what a conclusion claims, of given weights or not."""
+    found = of_kind(str(conclusion["kind"]))
+    return ("from these weights, " if given_weights and found.about == TRAINING else "") + found.words(conclusion)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, claim_field, read_number, word
+from ntkproof.checker.logic.claim import LOWER, TRAINING, UPPER, Claim, claim_field, read_number, word
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -25,6 +25,7 @@ class Convergence(Claim):
 
     kind: ClassVar[str] = "convergence"
     concludes: ClassVar[bool] = True
+    about: ClassVar[str] = TRAINING
     probable: ClassVar[bool] = True
     dynamics: str = claim_field(word(("flow", "descent", "mean_flow")))
     width: Fraction = claim_field(read_number)

@@ -14,7 +14,7 @@ from ntkproof.checker.arithmetic.scalars import lower, root_below, upper
 from ntkproof.checker.convergence.formulas import kernel_deviation, least_singular_value, spent_residual
 from ntkproof.checker.convergence.master import initial_norm
 from ntkproof.checker.logic.arguments import total_failure
-from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, Rejection, claim_field, read_number, show, word
+from ntkproof.checker.logic.claim import LOWER, TRAINING, UPPER, Claim, Rejection, claim_field, read_number, show, word
 from ntkproof.checker.logic.numbers import decimal
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting, require
 from ntkproof.checker.random_start.claims import Bound, JacobianDeviation, value
@@ -57,6 +57,7 @@ class LossConvergence(Claim):
 
     kind: ClassVar[str] = "loss_convergence"
     concludes: ClassVar[bool] = True
+    about: ClassVar[str] = TRAINING
     probable: ClassVar[bool] = True
     loss: str = claim_field(word(LOSSES))
     exponent: Fraction = claim_field(read_number)

@@ -93,6 +93,7 @@ class Replay:
             raise Rejection(
                 "bad-conclusion", "the claim holds with some probability, which the conclusion does not state"
             )
+        self.setting.problem.require_used(stated.about)
         return Proved(stated, None, proved.assumptions, proved.assumed)
 
 

@@ -17,7 +17,7 @@ from ntkproof.checker.activations.names import expression_of
 from ntkproof.checker.activations.taylor import jet
 from ntkproof.checker.arithmetic.scalars import lower, root, upper
 from ntkproof.checker.logic.arguments import in_open_unit, positive, total_failure
-from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, Rejection, claim_field, list_of, read_number
+from ntkproof.checker.logic.claim import LOWER, START, UPPER, Claim, Rejection, claim_field, list_of, read_number
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class GradientBound(Claim):
 
     kind: ClassVar[str] = "gradient_bound"
     concludes: ClassVar[bool] = True
+    about: ClassVar[str] = START
     probable: ClassVar[bool] = True
     radius: Fraction = claim_field(read_number, LOWER)
     failure: Fraction = claim_field(read_number, UPPER)
@@ -73,6 +74,7 @@ class HessianBound(Claim):
 
     kind: ClassVar[str] = "hessian_bound"
     concludes: ClassVar[bool] = True
+    about: ClassVar[str] = START
     probable: ClassVar[bool] = True
     radius: Fraction = claim_field(read_number, LOWER)
     failure: Fraction = claim_field(read_number, UPPER)
