@@ -56,7 +56,7 @@ def test_certify_then_check(run: Run) -> None:
     lines = checked.out.splitlines()
     assert lines[0].startswith("p.cert.json: valid: λ_min(H∞) in [0.1361")
     assert lines[1].startswith("  data: 3 x 2, sha256 ")
-    assert lines[1].endswith(" (points.csv)")
+    assert lines[1].endswith(", label (unchecked): points.csv")
     assert lines[2] == "  network: ntk, relu, depth 1, train all, σ_w 1, β 0, input scale 1"
     assert lines[3].startswith("  rests on: arithmetic (fast): ")
 

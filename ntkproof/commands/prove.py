@@ -17,7 +17,7 @@ from ntkproof.show.lines import say
 from ntkproof.show.text import problem_lines
 from ntkproof.statements.ask import PREPARED, certify, lambda_0, missed_gap
 from ntkproof.statements.statement import Statement
-from ntkproof.statements.table import answer, describe
+from ntkproof.statements.table import answer
 
 
 def prove(
@@ -64,9 +64,8 @@ def prove(
     least = lambda_0(certificate)
     lines = problem_lines(certificate.problem.facts(), found.about)
     lines += [] if least is None else [f"λ_0: λ_min(H∞) ≥ {least}"]
-    lines.append(
-        f"{path}: {describe(certificate.conclusion, certificate.problem.weights is not None)}  ({size}{seconds:.2f} s)"
-    )
+    says = found.says(certificate.conclusion, certificate.problem.weights is not None)
+    lines.append(f"{path}: {says}  ({size}{seconds:.2f} s)")
     details = found.details(certificate.conclusion)
     say(*lines, *details.splitlines())
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from ntkproof.checker.logic.claim import TRAINING
 from ntkproof.checker.logic.numbers import InputError
 from ntkproof.checker.table import KINDS
 from ntkproof.statements.options import OPTIONS
@@ -103,6 +104,10 @@ class Statement:
     def about(self) -> str:
         """What its conclusion is about, one of `ABOUT` of `ntkproof.checker.logic.claim`, where its kind says it."""
         return KINDS[self.kinds[0]].about
+
+    def says(self, conclusion: Values, given_weights: bool) -> str:
+        """Return a conclusion in one line; ``given_weights``: whether its problem has some."""
+        return ("from these weights, " if given_weights and self.about == TRAINING else "") + self.words(conclusion)
 
     def uses(self, option: str) -> bool:
         """Whether it uses an option, itself or in the form it takes when the option is given."""

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from ntkproof.checker.logic.claim import TRAINING
 from ntkproof.checker.logic.numbers import InputError
 from ntkproof.statements.statement import Statement
 
@@ -76,5 +75,4 @@ def of_kind(kind: str) -> Statement:
 
 def describe(conclusion: Mapping[str, Any], given_weights: bool) -> str:
     """Return one line that says what a conclusion claims, of given weights or not."""
-    found = of_kind(str(conclusion["kind"]))
-    return ("from these weights, " if given_weights and found.about == TRAINING else "") + found.words(conclusion)
+    return of_kind(str(conclusion["kind"])).says(conclusion, given_weights)

@@ -300,7 +300,7 @@ def test_check_says_what_the_verdict_rests_on(run: Run) -> None:
 
 TOY = """
 from ntkproof.statements.options import DATA
-from ntkproof.statements.statement import INPUTS, Statement
+from ntkproof.statements.statement import Statement
 
 def prove(question):
     from ntkproof.prover.certify import certify
@@ -308,7 +308,7 @@ def prove(question):
 
 STATEMENT = Statement(
     name="toy", proves="that toys have norms", network="none", kinds=("operator_norm",),
-    options={**DATA, "gap": 0.25}, words=lambda c: f"a toy of norm at most {c['upper']}", prove=prove, about=INPUTS,
+    options={**DATA, "gap": 0.25}, words=lambda c: f"a toy of norm at most {c['upper']}", prove=prove,
 )
 """
 
