@@ -45,7 +45,7 @@ def row(path: Path) -> str:
     document, name = json.loads(path.read_text()), path.name.removesuffix(SUFFIX)
     problem = document["problem"]
     size = sum(each.stat().st_size for each in path.parent.glob(f"{name}.*"))
-    says = describe(document["conclusion"]["claim"]).replace("|", "\\|")
+    says = describe(document["conclusion"]["claim"], "weights" in problem).replace("|", "\\|")
     link = f"[{name}]({path.relative_to(FOLDER)})"
     return f"| {link} | {data(problem)} | {network(problem)} | {says} | {size / 1000:.1f} |"
 

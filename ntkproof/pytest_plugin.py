@@ -94,7 +94,9 @@ class CertificateError(Exception):
     """The certificate is not valid."""
 
     def __init__(self, verdict: Any) -> None:
+        from ntkproof.show.lines import shown
+
         place = f"step {verdict.step} ({verdict.rule}): " if verdict.step else ""
         detail = f"\n  needed:  {verdict.needed}\n  derived: {verdict.derived}" if verdict.needed else ""
         assumed = "".join(f"\n  rests on: {text}" for text in verdict.assumptions)
-        super().__init__(f"{verdict.verdict}: {place}{verdict.reason}{detail}{assumed}")
+        super().__init__(f"{verdict.verdict}: {place}{shown(verdict.reason)}{detail}{assumed}")

@@ -50,13 +50,13 @@ def test_certify_then_check(run: Run) -> None:
     assert head[0].startswith("data: 3 x 2, sha256 ")
     assert head[1] == "network: ntk, relu, depth 1, train all, σ_w 1, β 0, input scale 1"
     assert re.fullmatch(r"λ_0: λ_min\(H∞\) ≥ 0\.1361\d+", head[2])
-    assert re.fullmatch(r"p\.cert\.json: λ_min in \[0\.1361\d+, 0\.1361\d+\]  \(3 x 2, \d+\.\d\d s\)", head[3])
+    assert re.fullmatch(r"p\.cert\.json: λ_min\(H∞\) in \[0\.1361\d+, 0\.1361\d+\]  \(3 x 2, \d+\.\d\d s\)", head[3])
     checked = run("check", "p.cert.json")
     assert (checked.code, checked.err) == (0, "")
     lines = checked.out.splitlines()
-    assert lines[0].startswith("p.cert.json: valid: λ_min in [0.1361")
+    assert lines[0].startswith("p.cert.json: valid: λ_min(H∞) in [0.1361")
     assert lines[1].startswith("  data: 3 x 2, sha256 ")
-    assert lines[1].endswith(" (points.csv)")
+    assert lines[1].endswith(", label (unchecked): points.csv")
     assert lines[2] == "  network: ntk, relu, depth 1, train all, σ_w 1, β 0, input scale 1"
     assert lines[3].startswith("  rests on: arithmetic (fast): ")
 
@@ -108,7 +108,7 @@ def test_a_gap_that_is_not_reached_is_said_on_stderr(run: Run) -> None:
 def test_a_singular_matrix_is_refuted_with_its_rows(run: Run) -> None:
     Path("twice.csv").write_text("1,2\n3,4\n1,2\n")
     made = run("certify", "twice.csv", "-o", "p.cert.json")
-    said = "λ_min = 0: the Gram matrix is singular, a null vector lives on rows 0, 2 (counted from 0)"
+    said = "λ_min(H∞) = 0: H∞ is singular, a null vector lives on rows 0, 2 (counted from 0)"
     assert said in made.out
     assert said in run("check", "p.cert.json").out
     conclusion = json.loads(run("check", "--json", "p.cert.json").out)["conclusion"]

@@ -11,6 +11,7 @@ import click
 from ntkproof.checker.check import check
 from ntkproof.commands.entry import EXITS
 from ntkproof.commands.options import engine_option, json_option, progress
+from ntkproof.show.lines import say
 from ntkproof.show.text import verdict_fields, verdict_lines
 
 
@@ -29,7 +30,7 @@ def command(files: tuple[Path, ...], engine: str, trust: bool, as_json: bool) ->
     for path in files:
         with progress(str(path), not as_json) as tick:
             verdict = check(path, engine=engine, tick=tick)
-        text = json.dumps(verdict_fields(path, verdict)) if as_json else "\n".join(verdict_lines(path, verdict, trust))
-        click.echo(text)
+        said = [json.dumps(verdict_fields(path, verdict))] if as_json else verdict_lines(path, verdict, trust)
+        say(*said)
         codes.append(verdict.exit_code)
     sys.exit(max(codes, key=list(EXITS).index))

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from ntkproof.checker.logic.numbers import InputError
 from ntkproof.literature.claim import REFUTED, Claim, Outcome, Registry, run, select
+from ntkproof.show.lines import say, shown
 
 COLOURS = {"proved": "green", "refuted as stated": "red", "supported": "cyan", "out of scope": "dim"}
 
@@ -42,7 +43,7 @@ def command(
     wanted = [claim for claim in found if not (fast and claim.slow)]
     if listing:
         for claim in wanted:
-            click.echo(_json(fields(claim)) if as_json else f"{claim.id:48}{claim.verdict:20}{claim.place}")
+            say(_json(fields(claim)) if as_json else f"{claim.id:48}{claim.verdict:20}{claim.place}")
         return
     outcomes = list(_run(wanted, as_json))
     if not as_json:
@@ -51,7 +52,7 @@ def command(
             console.print(table(outcomes))
         click.echo(shown.get(), nl=False)
         changed = sum(not outcome.unchanged for outcome in outcomes)
-        click.echo(f"{len(outcomes)} claims, {changed} changed, {sum(o.seconds for o in outcomes):.1f} s")
+        say(f"{len(outcomes)} claims, {changed} changed, {sum(o.seconds for o in outcomes):.1f} s")
     sys.exit(0 if all(outcome.unchanged for outcome in outcomes) else 1)
 
 
@@ -86,7 +87,7 @@ def _run(claims: list[Claim], as_json: bool) -> Any:
     for claim in track(claims, "claims", console=console, transient=True, disable=as_json or not console.is_terminal):
         outcome = run(claim)
         if as_json:
-            click.echo(_json({**fields(claim), **results(outcome)}))
+            say(_json({**fields(claim), **results(outcome)}))
         yield outcome
 
 
@@ -117,14 +118,19 @@ def results(outcome: Outcome) -> dict[str, Any]:
 
 def table(outcomes: Sequence[Outcome]) -> Table:
     """Return the verdicts as a table; one that has changed says what it was."""
-    shown = Table(show_lines=False)
+    rows = Table(show_lines=False)
     for name in ("claim", "method", "verdict", "evidence"):
-        shown.add_column(name, overflow="fold")
+        rows.add_column(name, overflow="fold")
     for outcome in outcomes:
-        verdict = Text(outcome.verdict, style=COLOURS.get(outcome.verdict, "yellow"))
+        verdict = Text(shown(outcome.verdict), style=COLOURS.get(outcome.verdict, "yellow"))
         if not outcome.unchanged:
             verdict.append(f" (CHANGED: was {outcome.claim.verdict})", style="bold red")
         kind = "corrected" if outcome.claim.verdict == REFUTED else "sharper"
         evidence = outcome.evidence + (f"; {kind}: {outcome.better_evidence}" if outcome.better_evidence else "")
-        shown.add_row(outcome.claim.id, outcome.claim.method, verdict, Text(evidence))
-    return shown
+        rows.add_row(_text(outcome.claim.id), _text(outcome.claim.method), verdict, _text(evidence))
+    return rows
+
+
+def _text(value: str) -> Text:
+    """Return a cell of the table, without markup."""
+    return Text(shown(value))

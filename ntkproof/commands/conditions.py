@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ntkproof.checker.logic.claim import LIMIT
 from ntkproof.checker.logic.numbers import InputError
 from ntkproof.checker.problem.network import Network
 from ntkproof.checker.problem.problem import Problem
@@ -21,8 +22,8 @@ from ntkproof.commands.options import (
     table_options,
     targets_option,
 )
+from ntkproof.show.lines import say
 from ntkproof.show.text import problem_lines
-from ntkproof.statements.statement import LIMIT
 from ntkproof.statements.table import statement
 from ntkproof.theorems.conditions import Conditions, conditions
 
@@ -49,9 +50,9 @@ def command(activation: str, flow: bool, engine: str, as_json: bool, **options: 
     facts = {name: value for name, value in Problem(dataset, network).facts().items() if name != "train"}
     least = {each.train: each.lambda_0 for each in found if each.lambda_0 is not None}
     if as_json:
-        click.echo(json.dumps({"problem": facts, "lambda_0": least, "theorems": [each.fields() for each in found]}))
+        say(json.dumps({"problem": facts, "lambda_0": least, "theorems": [each.fields() for each in found]}))
         return
-    click.echo("\n".join([*problem_lines(facts, LIMIT), *(_least(*each) for each in least.items()), *_table(found)]))
+    say(*problem_lines(facts, LIMIT), *(_least(*each) for each in least.items()), *_table(found))
 
 
 def _least(train: str, lambda_0: str) -> str:

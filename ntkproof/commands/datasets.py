@@ -8,6 +8,7 @@ import click
 
 from ntkproof.commands.options import json_option
 from ntkproof.data.datasets import describe
+from ntkproof.show.lines import say
 
 
 @click.command("datasets")
@@ -17,15 +18,15 @@ def command(as_json: bool) -> None:
     facts = describe()
     if as_json:
         for fact in facts:
-            click.echo(json.dumps(fact))
+            say(json.dumps(fact))
         return
-    click.echo(f"{'name':15}{'rows':>6}{'columns':>9}  {'targets':14}{'equal pairs':>12}{'constant columns':>18}")
+    say(f"{'name':15}{'rows':>6}{'columns':>9}  {'targets':14}{'equal pairs':>12}{'constant columns':>18}")
     for fact in facts:
         numbers = (
             "?" if fact[key] is None else fact[key]
             for key in ("rows", "columns", "duplicate_pairs", "constant_columns")
         )
         rows, columns, pairs, constant = numbers
-        click.echo(f"{fact['name']:15}{rows:>6}{columns:>9}  {fact['targets']:14}{pairs:>12}{constant:>18}")
+        say(f"{fact['name']:15}{rows:>6}{columns:>9}  {fact['targets']:14}{pairs:>12}{constant:>18}")
     if not all(fact["available"] for fact in facts):
-        click.echo("the named sets need scikit-learn: pip install 'ntkproof[data]'", err=True)
+        say("the named sets need scikit-learn: pip install 'ntkproof[data]'", err=True)

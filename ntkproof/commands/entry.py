@@ -65,7 +65,9 @@ def run(arguments: list[str]) -> int:
         code, message = 130, INTERRUPTED
     if message and sys.stderr is not None:
         with suppress(OSError):
-            print("ntkproof: error: " + " ".join(message.split()), file=sys.stderr)
+            from ntkproof.show.lines import shown
+
+            print("ntkproof: error: " + shown(" ".join(message.split())), file=sys.stderr)
     for stream in (sys.stdout, sys.stderr):
         _end(stream)
     return code

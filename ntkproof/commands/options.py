@@ -225,11 +225,13 @@ def progress(what: str, shown: bool) -> Iterator[Tick]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+    from ntkproof.show import lines
+
     console = Console(stderr=True)
     if not (shown and console.is_terminal):
         yield lambda done, total: None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(what, total=None)
+        task = bar.add_task(lines.shown(what), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

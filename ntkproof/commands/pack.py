@@ -12,6 +12,7 @@ from ntkproof.checker.check import read
 from ntkproof.checker.logic.numbers import InputError
 from ntkproof.checker.logic.reading import Malformed
 from ntkproof.commands.options import json_option, writable
+from ntkproof.show.lines import say
 
 
 def repacking(name: str, words: str, *, one_file: bool) -> click.Command:
@@ -27,7 +28,7 @@ def repacking(name: str, words: str, *, one_file: bool) -> click.Command:
         except Malformed as error:
             raise InputError(f"{certificate}: {error}") from None
         files = [str(file) for file in write(found, writable(output), one_file=one_file)]
-        click.echo(json.dumps({"certificate": str(output), "files": files}) if as_json else "\n".join(files))
+        say(*([json.dumps({"certificate": str(output), "files": files})] if as_json else files))
 
     return command
 

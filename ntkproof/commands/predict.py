@@ -28,6 +28,7 @@ from ntkproof.prediction import Floats, Limit
 from ntkproof.prediction.limit import predict
 from ntkproof.prediction.results import Enclosed, Instant, Posterior
 from ntkproof.show.digits import Interval, downward, interval, mean, places, significant, square, square_root, upward
+from ntkproof.show.lines import say
 
 _SHOWN = 8
 
@@ -62,7 +63,7 @@ def command(
     train, test, truth = _split(read_data(options), test_rows, test_file)
     with progress("predicting", not as_json) as tick:
         limit = predict(train, read_network(options), times=times or None, test=test, noise=noise, tick=tick)
-    click.echo(json.dumps(_fields(train, limit, truth)) if as_json else "\n".join(_lines(train, limit, truth)))
+    say(*([json.dumps(_fields(train, limit, truth))] if as_json else _lines(train, limit, truth)))
 
 
 def _split(dataset: Dataset, rows: int, file: Path | None) -> tuple[Dataset, Floats, Floats | None]:
@@ -125,7 +126,7 @@ def _lines(train: Dataset, limit: Limit, truth: Floats | None) -> list[str]:
     lower, upper = limit.lambda_min
     m = len(limit.instants[0].mean.value)
     lines = [
-        f"{train.n} training rows, {m} test rows; λ_min(H) in [{downward(lower, 10)}, {upward(upper, 10)}]",
+        f"{train.n} training rows, {m} test rows; λ_min(H∞) in [{downward(lower, 10)}, {upward(upper, 10)}]",
         f"all errors are proved: at most {_worst(limit)} in residuals and test outputs,"
         " and one unit of the last digit below",
         "",

@@ -15,6 +15,7 @@ from ntkproof.checker.logic.format import Certificate
 from ntkproof.checker.problem.dataset import Dataset
 from ntkproof.checker.problem.sphere import Sphere
 from ntkproof.commands.options import progress, writable
+from ntkproof.show.lines import say
 from ntkproof.show.text import problem_lines
 from ntkproof.statements.ask import PREPARED, certify, lambda_0, missed_gap
 from ntkproof.statements.statement import Statement
@@ -49,7 +50,7 @@ def prove(
     about = domain()
 
     def note(topic: str, line: str) -> None:
-        click.echo(line, err=as_json or topic == "aside")
+        say(line, err=as_json or topic == "aside")
 
     asked: dict[str, Any] = {name: value for name, value in given.items() if name not in PREPARED}
     with progress("proving", not as_json) as tick:
@@ -57,26 +58,27 @@ def prove(
     try:
         files = write(certificate, path, one_file=one_file)
     except TooLong as error:  # a proof is not thrown away for that
-        click.echo(str(error), err=True)
+        say(str(error), err=True)
         files = write(certificate, path)
     seconds = time.perf_counter() - started
     gap = values.get("gap")
     reached = missed_gap(certificate, gap)
     if reached is not None:
-        click.echo(f"the gap {gap:g} was not reached; the bounds are {float(reached):.2g} apart, relatively", err=True)
+        say(f"the gap {gap:g} was not reached; the bounds are {float(reached):.2g} apart, relatively", err=True)
     if as_json:
-        click.echo(json.dumps(_fields(found, certificate, path, files, seconds)))
+        say(json.dumps(_fields(found, certificate, path, files, seconds)))
         return
     size = f"{about.n} x {about.d}, " if isinstance(about, Dataset) else ""
     least = lambda_0(certificate)
     lines = problem_lines(certificate.problem.facts(), found.about)
     lines += [] if least is None else [f"λ_0: λ_min(H∞) ≥ {least}"]
-    lines.append(f"{path}: {found.words(certificate.conclusion)}  ({size}{seconds:.2f} s)")
+    says = found.says(certificate.conclusion, certificate.problem.weights is not None)
+    lines.append(f"{path}: {says}  ({size}{seconds:.2f} s)")
     if len(files) > 1:
         names = ", ".join(file.name for file in files[:-1])
         lines.append(f"its arrays, which belong beside it: {names}; ntkproof pack makes one file")
     details = found.details(certificate.conclusion)
-    click.echo("\n".join([*lines, *([details] if details else [])]))
+    say(*lines, *details.splitlines())
 
 
 def _fields(

@@ -23,6 +23,7 @@ from ntkproof.commands.options import (
     read_network,
     targets_option,
 )
+from ntkproof.show.lines import say
 from ntkproof.show.plots import write_figures
 from ntkproof.simulation import certificates
 from ntkproof.simulation.experiment import MAX_SEEDS, Experiment
@@ -104,11 +105,11 @@ def command(
     write_files({output / "summary.json": (json.dumps(_finite(summary), indent=1, ensure_ascii=False) + "\n").encode()})
     figures = write_figures(results, output) if plot else []
     if as_json:
-        click.echo(json.dumps(_finite(summary)))
+        say(json.dumps(_finite(summary)))
         return
-    click.echo("\n".join(_lines(summary, output)))
+    say(*_lines(summary, output))
     for path in figures:
-        click.echo(str(path))
+        say(str(path))
 
 
 def _experiment(options: dict[str, Any]) -> Experiment:

@@ -20,6 +20,7 @@ from ntkproof.commands.options import (
     read_network,
     targets_option,
 )
+from ntkproof.show.lines import say
 from ntkproof.simulation.experiment import Experiment
 from ntkproof.simulation.saved import train
 
@@ -54,11 +55,11 @@ def command(
     with progress("training", not as_json) as tick:
         trained = train(experiment, width, seed, output, save_every, chosen, tick)
     if as_json:
-        click.echo(json.dumps({"folder": str(output), **vars(trained)}))
+        say(json.dumps({"folder": str(output), **vars(trained)}))
         return
     losses = list(trained.losses.values())
     went_on = f" (from step {trained.first})" if trained.first else ""
-    click.echo(
+    say(
         f"{output}: {trained.last} steps of {trained.step_size}{went_on}, "
         f"loss {losses[0]:.6g} to {losses[-1]:.6g}, {len(losses)} saved"
     )

@@ -10,6 +10,7 @@ import click
 from ntkproof.checker.problem.network import Network
 from ntkproof.commands.options import json_option
 from ntkproof.data.weights import PARAMETRISATIONS, conversion_note, converted, describe_arrays, open_weights
+from ntkproof.show.lines import say
 
 
 @click.command("weights")
@@ -34,15 +35,15 @@ def command(file: Path, parametrisation: str | None, as_json: bool, **scales: st
     if as_json:
         report = {"file": str(file), "parametrisation": kind, "rounding": rounding, "mirrored": weights.mirrored}
         size = {"inputs": inputs, "width": width, "sha256": weights.sha256}
-        click.echo(json.dumps({**report, **size, "arrays": arrays}))
+        say(json.dumps({**report, **size, "arrays": arrays}))
         return
     layers = f"{len(weights.layers)} layers, {inputs} inputs, width {width}{' (mirrored)' if weights.mirrored else ''}"
     stated = {None: "parametrisation not stated", "ntk": "NTK parametrisation", "standard": "converted"}[kind]
-    click.echo(f"{file}: {layers}, {stated}, sha256 {weights.sha256[:16]}…")
-    click.echo(f"{'':4}{'shape':>16}{'largest':>11}{'Frobenius':>11}{'operator':>11}  in the file")
+    say(f"{file}: {layers}, {stated}, sha256 {weights.sha256[:16]}…")
+    say(f"{'':4}{'shape':>16}{'largest':>11}{'Frobenius':>11}{'operator':>11}  in the file")
     for array in arrays:
         shape = " x ".join(map(str, array["shape"]))
         norms = "".join(f"{array[name]:>11.4g}" for name in ("largest", "frobenius_norm", "operator_norm"))
-        click.echo(f"{array['name']:4}{shape:>16}{norms}  {array['in_file']} ({array['dtype']})")
+        say(f"{array['name']:4}{shape:>16}{norms}  {array['in_file']} ({array['dtype']})")
     if kind == "standard":
-        click.echo(conversion_note(weights, rounding))
+        say(conversion_note(weights, rounding))

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ntkproof.statements.statement import INPUTS, LIMIT, START
-from ntkproof.statements.table import of_kind
+from ntkproof.checker.logic.claim import INPUTS, LIMIT, START
+from ntkproof.statements.table import describe, of_kind
 
 if TYPE_CHECKING:
     from ntkproof.checker.check import Verdict
 
 Facts = Mapping[str, Any]
+
+LABEL = 120
 
 
 def domain_line(facts: Facts) -> str:
@@ -20,7 +22,8 @@ def domain_line(facts: Facts) -> str:
     if "dimension" in facts:
         return f"sphere: unit vectors of dimension {facts['dimension']}, uniformly distributed"
     size = f"{facts['rows']} x {facts['columns']}"
-    return f"data: {size}, sha256 {facts['sha256'][:16]}… ({facts['label'] or 'no label'})"
+    label = facts["label"] if len(facts["label"]) <= LABEL else facts["label"][:LABEL] + "…"
+    return f"data: {size}, sha256 {facts['sha256'][:16]}…, " + (f"label (unchecked): {label}" if label else "no label")
 
 
 def network_line(facts: Facts) -> str:
@@ -33,23 +36,15 @@ def network_line(facts: Facts) -> str:
 
 
 def problem_lines(facts: Facts, about: str) -> list[str]:
-    """Return what a statement is about, and what else its file says that has no part in it.
-
-    Args:
-        facts: of the problem.
-        about: one of `INPUTS`, `LIMIT`, `START`, `TRAINING`.
-    """
+    """Return what a conclusion is about, from the facts of its problem; ``about`` is one of `ABOUT`."""
     lines = [domain_line(facts)] if about == INPUTS else [domain_line(facts), network_line(facts)]
-    if "width" not in facts:
+    if about in (INPUTS, LIMIT):
         return lines
     start = f"init {facts['init']}" if "init" in facts else f"weights sha256 {facts['weights_sha256'][:16]}…"
     step = f"gradient descent with step {facts['step_size']}" if "step_size" in facts else "gradient flow"
     finite = f"width {facts['width']}, {start}"
     if about == START:
         return [*lines, f"start: {finite}"]
-    if about in (INPUTS, LIMIT):
-        what = "the inputs alone" if about == INPUTS else "infinite width"
-        return [*lines, f"not about the training in the file ({finite}, {step}), but about {what}"]
     return [*lines, f"training: {finite}, {step}"]
 
 
@@ -65,8 +60,8 @@ def verdict_lines(path: Path, verdict: Verdict, trust: bool = False) -> list[str
         place = f" step {verdict.step} ({verdict.rule}):" if verdict.step else ""
         detail = f" [needed {verdict.needed}; derived {verdict.derived}]" if verdict.needed else ""
         return [f"{path}: {verdict.verdict.upper()}:{place} {verdict.reason}{detail}"]
-    statement = of_kind(verdict.conclusion["kind"])
-    lines = problem_lines(verdict.problem or {}, statement.about)
+    facts = verdict.problem or {}
+    lines = problem_lines(facts, of_kind(verdict.conclusion["kind"]).about)
     lines += [f"rests on: {assumption}" for assumption in verdict.assumptions]
     files = verdict.trusted_lines
     lines.append(
@@ -74,7 +69,7 @@ def verdict_lines(path: Path, verdict: Verdict, trust: bool = False) -> list[str
     )
     if trust:
         lines += [f"  {count:>5}  {file}" for file, count in files.items()]
-    first = f"{path}: {verdict.verdict}: {statement.words(verdict.conclusion)}"
+    first = f"{path}: {verdict.verdict}: {describe(verdict.conclusion, 'weights_sha256' in facts)}"
     return [first, *(f"  {line}" for line in lines)]
 
 

@@ -22,8 +22,8 @@ def words(conclusion: Values) -> str:
     """Name every bound, and the interval in which its share of λ_min lies."""
     fields = ("rules", "bounds", "ratio_lower", "ratio_upper")
     bounds = zip(*(conclusion[name] for name in fields), strict=True)
-    return interval("λ_min")(conclusion) + "".join(
-        f"; {rule}: λ_min ≥ {bound}, a share in [{low}, {high}]" for rule, bound, low, high in bounds
+    return interval("λ_min(H∞)")(conclusion) + "".join(
+        f"; {rule}: λ_min(H∞) ≥ {bound}, a share of it in [{low}, {high}]" for rule, bound, low, high in bounds
     )
 
 

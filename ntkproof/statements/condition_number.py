@@ -26,6 +26,6 @@ STATEMENT = Statement(
     network="1 to 10 hidden layers of infinite width, any activation",
     kinds=("condition_number",),
     options={**DATA, **KERNEL, "gap": 1e-6},
-    words=interval("λ_max/λ_min"),
+    words=interval("λ_max(H∞)/λ_min(H∞)"),
     prove=prove,
 )

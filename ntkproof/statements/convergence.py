@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ntkproof.checker.logic.numbers import InputError, decimal
 from ntkproof.statements.options import TARGETS
-from ntkproof.statements.statement import TRAINING, Question, Statement, Values
+from ntkproof.statements.statement import Question, Statement, Values
 
 if TYPE_CHECKING:
     from ntkproof.checker.logic.format import Certificate
@@ -46,16 +46,18 @@ def require_flow(values: Values) -> None:
 def words(conclusion: Values) -> str:
     """Name width, probability, rate, radius and change of the kernel."""
     c = conclusion
-    where = f"at width {c['width']}, with probability ≥ 1 - {c['failure']}"
+    where = f"at width {c['width']}"
+    if c["failure"] != "0":
+        where += f", with probability ≥ 1 - {c['failure']}"
+    k = "k" if c.get("dynamics") == "descent" else "t"
     if c["kind"] == "loss_convergence":
         power = decimal(2 * Fraction(c["exponent"]))
         loss = f", for the {c['loss']} loss: g = ℓ - ℓ* has g' ≤ -{c['rate']} g^{power}"
     else:
         loss = ": L(k) ≤ (1 - η {})^k L(0)" if c["dynamics"] == "descent" else ": L(t) ≤ e^(-{} t) L(0)"
+        where += ", on ‖r‖²/(2n)" if c["dynamics"] == "mean_flow" else ""
         loss = loss.format(c["rate"])
-        if c["failure"] == "0":  # nothing is random: given weights
-            where = f"from these weights (width {c['width']})"
-    return f"{where}{loss}, ‖θ - θ_0‖ ≤ {c['radius']}, ‖H - H_0‖ ≤ {c['kernel_deviation']}"
+    return f"{where}{loss}, ‖θ_{k} - θ_0‖ ≤ {c['radius']}, ‖H_{k} - H_0‖ ≤ {c['kernel_deviation']}"
 
 
 STATEMENT = Statement(
@@ -79,7 +81,6 @@ STATEMENT = Statement(
     },
     words=words,
     prove=prove,
-    about=TRAINING,
     fixed={"depth": 1, "kernel": "ntk", "bias": "0", "weight_std": "1", "input_scale": "1"},
     settle=settle,
     becomes={"weights": "convergence-from-weights", "run": "convergence-from-run"},

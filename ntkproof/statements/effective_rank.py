@@ -24,6 +24,6 @@ STATEMENT = Statement(
     network="1 to 10 hidden layers of infinite width, any activation",
     kinds=("effective_rank",),
     options={**DATA, **KERNEL},
-    words=interval("trace/λ_max"),
+    words=interval("trace(H∞)/λ_max(H∞)"),
     prove=prove,
 )

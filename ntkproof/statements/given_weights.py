@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ntkproof.checker.logic.numbers import InputError
 from ntkproof.statements.convergence import require_flow, words
 from ntkproof.statements.options import NETWORK, TARGETS
-from ntkproof.statements.statement import TRAINING, Question, Statement, Values
+from ntkproof.statements.statement import Question, Statement, Values
 
 if TYPE_CHECKING:
     from ntkproof.checker.logic.format import Certificate
@@ -66,7 +66,6 @@ STATEMENT = Statement(
     },
     words=words,
     prove=prove,
-    about=TRAINING,
     needs=("weights",),
     fixed={"kernel": "ntk", "loss": "squared"},
     settle=settle,

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ntkproof.statements.options import NETWORK, TARGETS
-from ntkproof.statements.statement import START, Question, Statement, Values
+from ntkproof.statements.statement import Question, Statement, Values
 
 if TYPE_CHECKING:
     from ntkproof.checker.logic.format import Certificate
@@ -47,7 +47,6 @@ def _statement(name: str, proves: str, activations: str, bounds: Callable[[Value
         },
         words=partial(words, bounds),
         prove=partial(prove, name),
-        about=START,
         needs=("width", "radius"),
         fixed={"train": "all", "kernel": "ntk", "init": "gaussian"},
     )

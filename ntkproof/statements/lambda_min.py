@@ -22,9 +22,9 @@ def words(conclusion: Values) -> str:
     """Name the interval, or the rows that make the matrix singular."""
     rows = conclusion.get("null_rows")
     if not rows:
-        return interval("λ_min")(conclusion)
+        return interval("λ_min(H∞)")(conclusion)
     named = ", ".join(str(k) for k in rows[:8]) + (", …" if len(rows) > 8 else "")
-    return f"λ_min = 0: the Gram matrix is singular, a null vector lives on rows {named} (counted from 0)"
+    return f"λ_min(H∞) = 0: H∞ is singular, a null vector lives on rows {named} (counted from 0)"
 
 
 STATEMENT = Statement(

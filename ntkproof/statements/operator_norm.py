@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ntkproof.statements.options import DATA
-from ntkproof.statements.statement import INPUTS, Question, Statement, interval
+from ntkproof.statements.statement import Question, Statement, interval
 
 if TYPE_CHECKING:
     from ntkproof.checker.logic.format import Certificate
@@ -26,5 +26,4 @@ STATEMENT = Statement(
     options={**DATA, "gap": 1e-6},
     words=interval("‖X‖"),
     prove=prove,
-    about=INPUTS,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ntkproof.statements.options import NETWORK, TARGETS
-from ntkproof.statements.statement import START, Question, Statement, Values
+from ntkproof.statements.statement import Question, Statement, Values
 
 if TYPE_CHECKING:
     from ntkproof.checker.logic.format import Certificate
@@ -37,7 +37,6 @@ STATEMENT = Statement(
     options={**TARGETS, **NETWORK, "weights": None, "parametrisation": None},
     words=words,
     prove=prove,
-    about=START,
     needs=("weights",),
     fixed={"kernel": "ntk"},
     hints={"step_size": "ask for statement=convergence", "run": "name one of its files with weights"},

@@ -22,7 +22,7 @@ def words(conclusion: Values) -> str:
     """Name the largest and the smallest."""
     lower, upper = conclusion["lower"], conclusion["upper"]
     ends = (f"λ_{k + 1} in [{lower[k]}, {upper[k]}]" for k in (0, len(lower) - 1))
-    return f"all {len(lower)} eigenvalues, {', …, '.join(ends)}"
+    return f"all {len(lower)} eigenvalues of H∞, {', …, '.join(ends)}"
 
 
 STATEMENT = Statement(

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ntkproof.checker.logic.claim import TRAINING
 from ntkproof.checker.logic.numbers import InputError, exact
 from ntkproof.checker.problem.sphere import Sphere
+from ntkproof.checker.table import KINDS
 from ntkproof.statements.options import OPTIONS
 
 if TYPE_CHECKING:
@@ -17,10 +19,6 @@ if TYPE_CHECKING:
     from ntkproof.checker.problem.network import Network
     from ntkproof.checker.problem.problem import Problem
 
-
-INPUTS, LIMIT, START, TRAINING = "inputs", "limit", "start", "training"
-"""What a conclusion is about: the inputs alone; infinite width; a network of finite width at or around its start; and
-that network in training."""
 
 Values = Mapping[str, Any]
 Note = Callable[[str, str], None]
@@ -82,7 +80,6 @@ class Statement:
         words: puts a conclusion in one line.
         prove: proves it; imports what it needs itself.
         domain: ``data`` or ``sphere``.
-        about: what its conclusion is about: `INPUTS`, `LIMIT`, `START` or `TRAINING`.
         needs: options that must be given.
         fixed: options it does not have, because they have one value; giving that value is no error.
         settle: returns what else is fixed by the options of a question.
@@ -99,13 +96,21 @@ class Statement:
     words: Callable[[Values], str]
     prove: Callable[[Question], Certificate]
     domain: str = "data"
-    about: str = LIMIT
     needs: tuple[str, ...] = ()
     fixed: Values = field(default_factory=dict)
     settle: Callable[[Values], Values] = lambda values: {}
     becomes: Mapping[str, str] = field(default_factory=dict)
     hints: Mapping[str, str] = field(default_factory=dict)
     details: Callable[[Values], str] = lambda conclusion: ""
+
+    @property
+    def about(self) -> str:
+        """What its conclusion is about, one of `ABOUT` of `ntkproof.checker.logic.claim`, where its kind says it."""
+        return KINDS[self.kinds[0]].about
+
+    def says(self, conclusion: Values, given_weights: bool) -> str:
+        """Return a conclusion in one line; ``given_weights``: whether its problem has some."""
+        return ("from these weights, " if given_weights and self.about == TRAINING else "") + self.words(conclusion)
 
     def uses(self, option: str) -> bool:
         """Whether it uses an option, itself or in the form it takes when the option is given."""

@@ -73,6 +73,6 @@ def of_kind(kind: str) -> Statement:
     raise InputError(f"no statement ends in a claim of kind {kind!r}")
 
 
-def describe(conclusion: Mapping[str, Any]) -> str:
-    """Return one line that says what a conclusion claims."""
-    return of_kind(str(conclusion["kind"])).words(conclusion)
+def describe(conclusion: Mapping[str, Any], given_weights: bool) -> str:
+    """Return one line that says what a conclusion claims, of given weights or not."""
+    return of_kind(str(conclusion["kind"])).says(conclusion, given_weights)

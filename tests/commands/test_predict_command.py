@@ -56,7 +56,7 @@ def test_tables(run: Run, xor: tuple[str, ...]) -> None:
     result = run("predict", *xor, "--test-rows", "1", "--bias", "0.5", *ERF, "--time", "1", "--time", "inf")
     assert result.code == 0
     lines = result.out.splitlines()
-    assert lines[0].startswith("4 training rows, 1 test rows; λ_min(H) in [0.")
+    assert lines[0].startswith("4 training rows, 1 test rows; λ_min(H∞) in [0.")
     assert any(" ".join(line.split()) == "i λ_i share of ‖r_0‖² learnt at 1 learnt at inf" for line in lines)
     assert any(line.split()[:2] == ["inf", "0"] for line in lines)
     assert "posterior of the NTK" in result.out

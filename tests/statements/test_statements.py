@@ -209,7 +209,7 @@ def test_certify_proves_every_statement(asked: dict[str, Any]) -> None:
     assert verdict.valid, verdict
     assert verdict.conclusion is not None
     assert verdict.conclusion["kind"] in table.statement(asked["statement"]).kinds
-    assert table.describe(verdict.conclusion)
+    assert table.describe(verdict.conclusion, "weights" in asked)
 
 
 @pytest.mark.parametrize("statement", ["mercer", "odd-vanish"])
@@ -255,15 +255,29 @@ def test_conditions_do_not_override_the_start(run: Run) -> None:
 def test_a_ratio_is_printed_as_the_interval_it_is(run: Run) -> None:
     result = run("check", str(DATA / "apriori-ratio.cert.json"))
     assert result.code == 0
-    assert "separation: λ_min ≥ 0.000506502229013, a share in [0.001985808, 7];" in result.out
+    assert "separation: λ_min(H∞) ≥ 0.000506502229013, a share of it in [0.001985808, 7];" in result.out
     assert ", 7 of λ_min" not in result.out
 
 
-def test_a_statement_about_infinite_width_is_not_printed_as_one_about_a_training(run: Run) -> None:
-    lines = run("check", str(DATA / "lambda-min-with-training.cert.json")).out.splitlines()
-    finite = "width 2, init signs, gradient descent with step 1000000"
-    assert lines[3] == f"  not about the training in the file ({finite}), but about infinite width"
-    assert not any(line.startswith("  training:") for line in lines)
+def test_a_statement_about_infinite_width_does_not_come_with_a_training(run: Run) -> None:
+    path = DATA / "lambda-min-with-training.cert.json"
+    result = run("check", str(path))
+    assert (result.code, result.out) == (
+        1,
+        f"{path}: INVALID: the conclusion is not about the training of the problem\n",
+    )
+
+
+CONVERGENCE = {"kind": "convergence", "dynamics": "flow", "width": "8", "rate": "0.5", "failure": "0"}
+CONVERGENCE |= {"radius": "2", "kernel_deviation": "3"}
+
+
+def test_given_weights_are_named_where_there_are_some_and_not_where_nothing_may_fail() -> None:
+    says = "at width 8: L(t) ≤ e^(-0.5 t) L(0), ‖θ_t - θ_0‖ ≤ 2, ‖H_t - H_0‖ ≤ 3"
+    assert table.describe(CONVERGENCE, False) == says
+    assert table.describe(CONVERGENCE, True) == f"from these weights, {says}"
+    mean = table.describe({**CONVERGENCE, "dynamics": "mean_flow", "failure": "0.1"}, False)
+    assert mean.startswith("at width 8, with probability ≥ 1 - 0.1, on ‖r‖²/(2n): L(t) ≤ e^(-0.5 t) L(0)")
 
 
 def test_check_says_what_the_verdict_rests_on(run: Run) -> None:
@@ -286,7 +300,7 @@ def test_check_says_what_the_verdict_rests_on(run: Run) -> None:
 
 TOY = """
 from ntkproof.statements.options import DATA
-from ntkproof.statements.statement import INPUTS, Statement
+from ntkproof.statements.statement import Statement
 
 def prove(question):
     from ntkproof.prover.certify import certify
@@ -294,7 +308,7 @@ def prove(question):
 
 STATEMENT = Statement(
     name="toy", proves="that toys have norms", network="none", kinds=("operator_norm",),
-    options={**DATA, "gap": 0.25}, words=lambda c: f"a toy of norm at most {c['upper']}", prove=prove, about=INPUTS,
+    options={**DATA, "gap": 0.25}, words=lambda c: f"a toy of norm at most {c['upper']}", prove=prove,
 )
 """
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, claim_field
+from ntkproof.checker.logic.claim import LOWER, TRAINING, UPPER, Claim, claim_field
 from ntkproof.checker.logic.reading import number, word
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ class Convergence(Claim):
 
     kind: ClassVar[str] = "convergence"
     concludes: ClassVar[bool] = True
+    about: ClassVar[str] = TRAINING
     probable: ClassVar[bool] = True
     dynamics: str = claim_field(word(("flow", "descent", "mean_flow")))
     width: Fraction = claim_field(number)

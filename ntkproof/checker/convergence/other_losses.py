@@ -14,7 +14,7 @@ from ntkproof.checker.arithmetic.scalars import lower, root_below, upper
 from ntkproof.checker.convergence.formulas import kernel_deviation, least_singular_value, spent_residual
 from ntkproof.checker.convergence.master import initial_norm
 from ntkproof.checker.logic.arguments import total_failure
-from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, Rejection, claim_field, show
+from ntkproof.checker.logic.claim import LOWER, TRAINING, UPPER, Claim, Rejection, claim_field, show
 from ntkproof.checker.logic.numbers import decimal
 from ntkproof.checker.logic.reading import number, word
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting, require
@@ -58,6 +58,7 @@ class LossConvergence(Claim):
 
     kind: ClassVar[str] = "loss_convergence"
     concludes: ClassVar[bool] = True
+    about: ClassVar[str] = TRAINING
     probable: ClassVar[bool] = True
     loss: str = claim_field(word(LOSSES))
     exponent: Fraction = claim_field(number)

@@ -17,7 +17,7 @@ from ntkproof.checker.given_weights.norms import FORWARD
 from ntkproof.checker.given_weights.profile import jacobian_norm, largest_h, weight_norms
 from ntkproof.checker.limit.claims import EigenvalueBound
 from ntkproof.checker.limit.premises import eigenvalue_bound
-from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, claim_field
+from ntkproof.checker.logic.claim import LOWER, START, UPPER, Claim, claim_field
 from ntkproof.checker.logic.reading import listed, number
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting
 
@@ -33,6 +33,7 @@ class Quantities(Claim):
 
     kind: ClassVar[str] = "quantities"
     concludes: ClassVar[bool] = True
+    about: ClassVar[str] = START
     residual: Fraction = claim_field(number, UPPER)
     lambda_min: Fraction = claim_field(number, LOWER)
     jacobian_norm: Fraction = claim_field(number, UPPER)

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from ntkproof.checker.limit.claims import EigenvalueBound, Enclosure, Interval
 from ntkproof.checker.limit.eigenvalues import bounds
-from ntkproof.checker.logic.claim import Rejection
+from ntkproof.checker.logic.claim import INPUTS, Rejection
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting
 
 
@@ -20,6 +20,7 @@ class OperatorNorm(Interval):
 
     kind: ClassVar[str] = "operator_norm"
     concludes: ClassVar[bool] = True
+    about: ClassVar[str] = INPUTS
 
 
 def _operator_norm(setting: Setting, step: Inputs) -> Derived:

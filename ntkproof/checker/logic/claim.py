@@ -42,18 +42,24 @@ def claim_field(read: Reader, way: str | tuple[str, ...] = SAME, **options: Any)
     return field(metadata={"read": read, "way": way}, **options)
 
 
+ABOUT = INPUTS, LIMIT, START, TRAINING = "inputs", "limit", "start", "training"
+"""What a claim is about: the inputs alone; infinite width; a network of finite width at or around its start; and that
+network in training."""
+
+
 @dataclass(frozen=True)
 class Claim:
     """What a step states and a rule derives.
 
     ``concludes``: a certificate may end in it.  ``probable``: it says with what probability it holds.  ``assumable``:
-    it may be assumed, which makes a proof holey.
+    it may be assumed, which makes a proof holey.  ``about``: one of `ABOUT`.
     """
 
     kind: ClassVar[str]
     concludes: ClassVar[bool] = False
     probable: ClassVar[bool] = False
     assumable: ClassVar[bool] = False
+    about: ClassVar[str] = LIMIT
 
     def described(self) -> str:
         """Return what is claimed, for the list of assumptions."""

@@ -79,6 +79,7 @@ class Replay:
         _follows(proved.claim, stated, "bad-conclusion")
         if proved.events and not stated.probable:
             raise Rejection("bad-conclusion", "the claim holds with a probability that the conclusion does not state")
+        self.setting.problem.require_used(stated.about)
         return Proved(stated, None, proved.assumptions, proved.assumed)
 
 

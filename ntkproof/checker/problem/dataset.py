@@ -75,10 +75,11 @@ class Dataset:
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 of the inputs as little-endian float64 in row-major order, then of the targets if any."""
-        digest = hashlib.sha256(self.inputs.astype("<f8").tobytes())
-        if self.targets is not None:
-            digest.update(self.targets.astype("<f8").tobytes())
+        """SHA-256 of shape and little-endian float64 (row-major) of the inputs, then of the targets if any."""
+        digest = hashlib.sha256()
+        for array in (self.inputs, self.targets):
+            if array is not None:
+                digest.update(str(array.shape).encode() + array.astype("<f8").tobytes())
         return digest.hexdigest()
 
     @cached_property

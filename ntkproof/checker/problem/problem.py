@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ntkproof.checker.activations.names import expression_of
+from ntkproof.checker.logic.claim import START, TRAINING, Rejection
 from ntkproof.checker.logic.load import load
 from ntkproof.checker.logic.numbers import InputError
 from ntkproof.checker.logic.reading import Malformed, Reader, record, text
@@ -81,6 +82,14 @@ class Problem:
         """Return what a verdict says of the problem."""
         parts = (part.facts() for part in (self.domain, self.training, self.weights) if part is not None)
         return {**{k: v for part in parts for k, v in part.items()}, "kernel": self.kernel, **self.network.facts()}
+
+    def require_used(self, about: str) -> None:
+        """Raise `Rejection` if a conclusion about this (one of ``claim.ABOUT``) does not use all that is said here."""
+        start = self.training or self.weights
+        if start is not None and about not in (START, TRAINING):
+            raise Rejection("unused", f"the conclusion is not about the {type(start).__name__.lower()} of the problem")
+        if start is not None and start.step_size is not None and about != TRAINING:
+            raise Rejection("unused", "the conclusion is not about the step size of the problem")
 
     def well_defined(self) -> None:
         """Raise `Rejection` unless the kernel is known to exist: some expressions grow too fast for expectations."""

@@ -18,7 +18,7 @@ from ntkproof.checker.activations.taylor import jet
 from ntkproof.checker.arithmetic.exact import integer_rows
 from ntkproof.checker.arithmetic.scalars import lower, root, upper
 from ntkproof.checker.logic.arguments import in_open_unit, positive, total_failure
-from ntkproof.checker.logic.claim import LOWER, UPPER, Claim, Rejection, claim_field
+from ntkproof.checker.logic.claim import LOWER, START, UPPER, Claim, Rejection, claim_field
 from ntkproof.checker.logic.reading import listed, number
 from ntkproof.checker.logic.rule import Derived, Inputs, Rule, Setting
 
@@ -56,6 +56,7 @@ class GradientBound(Claim):
 
     kind: ClassVar[str] = "gradient_bound"
     concludes: ClassVar[bool] = True
+    about: ClassVar[str] = START
     probable: ClassVar[bool] = True
     radius: Fraction = claim_field(number, LOWER)
     failure: Fraction = claim_field(number, UPPER)
@@ -75,6 +76,7 @@ class HessianBound(Claim):
 
     kind: ClassVar[str] = "hessian_bound"
     concludes: ClassVar[bool] = True
+    about: ClassVar[str] = START
     probable: ClassVar[bool] = True
     radius: Fraction = claim_field(number, LOWER)
     failure: Fraction = claim_field(number, UPPER)

@@ -160,13 +160,23 @@ def test_the_order_in_memory_does_not_matter() -> None:
 
 
 @given(matrices)
-def test_the_hash_is_that_of_the_numbers(rows: list[list[float]]) -> None:
+def test_the_hash_is_that_of_shape_and_numbers(rows: list[list[float]]) -> None:
     flat = [value for row in rows for value in row]
-    data = struct.pack(f"<{len(flat)}d", *flat)
+    data = f"({len(rows)}, {len(rows[0])})".encode() + struct.pack(f"<{len(flat)}d", *flat)
     assert Dataset(np.array(rows)).sha256 == hashlib.sha256(data).hexdigest()
     targets = [row[0] for row in rows]
-    data += struct.pack(f"<{len(targets)}d", *targets)
+    data += f"({len(rows)},)".encode() + struct.pack(f"<{len(targets)}d", *targets)
     assert Dataset(np.array(rows), np.array(targets)).sha256 == hashlib.sha256(data).hexdigest()
+
+
+def test_equal_bytes_of_other_shapes_have_other_hashes() -> None:
+    numbers = np.arange(12.0)
+    found = {Dataset(numbers.reshape(shape)).sha256 for shape in ((2, 6), (3, 4), (4, 3), (6, 2), (12, 1))}
+    found |= {
+        Dataset(numbers[:8].reshape(4, 2), numbers[8:]).sha256,
+        Dataset(numbers[:6].reshape(6, 1), numbers[6:]).sha256,
+    }
+    assert len(found) == 7
 
 
 @given(matrices)
