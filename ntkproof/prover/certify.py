@@ -81,6 +81,9 @@ def certify(
     draft = Draft(Setting(problem, arithmetic(engine), tick))
     try:
         problem.well_defined()
+    except Rejection as error:
+        raise InputError(str(error)) from None
+    try:
         if statement == "operator-norm":
             return _operator_norm(draft, gap)
         if statement in ("spectrum", "effective-rank"):
