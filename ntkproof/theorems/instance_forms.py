@@ -99,15 +99,12 @@ def _kantorovich(draft: Draft, start: Start) -> Plan:
 
 
 def _slower(eta: float, kappa: float) -> str:
-    """Return below which step size ``κ > 0``, at least: ``1 − κ`` grows no slower than linearly in the step size."""
-    return f"step sizes below {eta / (1 - kappa):.3g} make it positive"
+    """Return below which step sizes ``κ > 0``, with ``1 − κ`` proportional to the step size; rounded down."""
+    return f"step sizes below {0.995 * eta / (1 - kappa):.3g} make it positive"
 
 
 def _longer(start: Start, eta: float, factor: float) -> str:
-    """Return for how long to train on before ``ρ_0`` may be so much smaller: ``ρ`` shrinks as ``e^{−σ_0² t}`` or faster.
-
-    An estimate: the kernel moves, too.
-    """
+    """Estimate how long to train on for a residual so much smaller: ``ρ_t ≤ e^{−σ_0² t} ρ_0`` for a kernel at rest."""
     time = log(factor) / start.sigma**2 if factor > 1 else 0.0
     spell = f"about {ceil(time / eta):.3g} steps" if eta else f"about t = {time:.3g}"
     return f"train on until the residual is {1 / factor:.3g} of what it is ({spell}, an estimate)"
