@@ -200,9 +200,7 @@ def read_data(values: Mapping[str, Any]) -> Dataset:
 
     values = {**DATA, "standardize_targets": False, **values}
     dataset = load(values["data"], target=values["target"])
-    if values["drop_duplicates"]:
-        click.echo(duplicates(dataset), err=True)
-    return prepare(
+    prepared = prepare(
         dataset,
         drop_duplicates=values["drop_duplicates"],
         rows=values["rows"],
@@ -212,6 +210,9 @@ def read_data(values: Mapping[str, Any]) -> Dataset:
         normalize=values["normalize"],
         standardize_targets=values["standardize_targets"],
     )
+    if values["drop_duplicates"]:
+        click.echo(duplicates(dataset), err=True)
+    return prepared
 
 
 def read_network(values: Mapping[str, Any]) -> Network:

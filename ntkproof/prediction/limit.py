@@ -91,9 +91,8 @@ def predict(
         if _error(task, best) <= accuracy:
             break
     if best is None:
-        raise InputError(
-            f"no prediction was enclosed for these data: {reason}; where inputs or targets are very large or small, rescaling them may help"
-        )
+        hint = "where inputs or targets are very large or small, rescaling them may help"
+        raise InputError(f"no prediction was enclosed for these data: {reason}; {hint}")
     return best
 
 
@@ -166,8 +165,8 @@ def _no_infinity(task: Task) -> str:
             other = f"their targets are {y[0]:.6g} and {y[1]:.6g}: leave one row with the mean of all its targets"
             return (
                 f"rows {i} and {j} (counting from 0) are equal, so λ_min(H) = 0; t = inf is predicted for regular "
-                f"kernels only; {same if y[0] == y[1] else other} (gradient flow has a limit here too, and if the kernel "
-                "is regular without equal rows it is the same), or ask for finite times"
+                f"kernels only; {same if y[0] == y[1] else other} (gradient flow has a limit here too, and if the "
+                "kernel is regular without equal rows it is the same), or ask for finite times"
             )
     return (
         "λ_min(H) > 0 is not proved; t = inf is predicted for regular kernels only (gradient flow "

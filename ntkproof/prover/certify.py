@@ -60,10 +60,9 @@ def certify(
         kernel: ``ntk`` or ``nngp``.
         statement: ``lambda-min``: the smallest eigenvalue of the analytic kernel's Gram matrix; if the matrix is
             singular by symmetry the certificate proves ``λ_min = 0`` with the null vector.
-            ``operator-norm``: ``‖X‖``.
-            ``spectrum``: all eigenvalues, each to about ``n 1e-16 λ_max`` whatever the gap; ``effective-rank``:
-            ``trace / λ_max`` from them; ``condition-number``: ``λ_max / λ_min``, to the gap.
-            ``a-priori``: lower bounds on ``λ_min`` from the literature, and their ratios to the certified one.
+            ``operator-norm``: ``‖X‖``; ``effective-rank``: ``trace / λ_max``.
+            ``spectrum``: all eigenvalues, each to about ``n 1e-16 λ_max`` whatever the gap.
+            ``condition-number``: ``λ_max / λ_min``; ``a-priori``: lower bounds from the literature, with ratios.
         engine: ``fast`` or ``reference``, the arithmetic the enclosures are made with.
         gap: relative width wanted, from 1e-12 to 0.5.
         tick: called with (done, total) during long steps.
@@ -375,8 +374,7 @@ def _operator_norm(draft: Draft, gap: float) -> Certificate:
     top = Fraction(float(values[-1]))
     if top == 0:
         raise InputError("the inputs are all zero; their operator norm is 0")
-    relative = Fraction(gap) / 2**10
-    weaken = _weaken(Fraction(0), relative)
+    weaken = _weaken(Fraction(0), relative := Fraction(gap) / 2**10)
     shift = round_decimal(top * (1 + Fraction(gap)), top * relative, up=True)
     scale = _log2(4 * len(floats) * ceil(float(top) ** 0.5 + 1) / (top * Fraction(gap)))
     packed = factor.cholesky_floats(float(shift) * np.eye(len(floats)) - floats, scale)

@@ -25,8 +25,8 @@ class Option:
         name: in Python; the command line has dashes for underscores.
         group: one of `GROUPS`; those about data prepare it and exist on the command line only.
         help: one line.
-        kind: of its value: ``text``, ``activation``, ``integer``, ``number``, ``flag``, ``file``, ``width`` (a number or ``auto``) or
-            ``pairs`` (``NAME=VALUE``, again and again).
+        kind: of its value: ``text``, ``activation``, ``integer``, ``number``, ``flag``, ``file``, ``width`` (a number
+            or ``auto``) or ``pairs`` (``NAME=VALUE``, again and again).
         spelling: on the command line, if it is not the name.
     """
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from ntkproof.checker.activations.expressions import normalise
-from ntkproof.checker.activations.names import split_activation
+from ntkproof.checker.activations.names import ACTIVATIONS, split_activation
 from ntkproof.checker.logic.numbers import InputError
 
 SAME = {
@@ -55,7 +55,10 @@ def activation_name(text: str) -> str:
 
 def _advice(text: str) -> str:
     """Return what to write, or nothing."""
-    name = re.sub(r"[\s_-]", "", text.partition("(")[0])
+    stem = text.partition("(")[0]
+    if stem in ACTIVATIONS:
+        return ""
+    name = re.sub(r"[\s_-]", "", stem)
     if name in SAME:
         write, variant = SAME[name]
         return f"write {write}" + (f"; {variant}" if variant else "")
