@@ -414,3 +414,74 @@ def test_an_interruption_leaves_nothing(tmp_path: Path) -> None:
     assert (job.returncode, out) == (130, "")
     assert err == "ntkproof: error: interrupted; nothing half-written\n"
     assert [path.name for path in tmp_path.iterdir()] == ["long.npy"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "line"),
+    [
+        ("1,0,1\n0,1,2\n1,1,3\n", "--drop-duplicates: 0 of 3 rows dropped\n"),
+        (
+            "1,0,1\n0,1,2\n1,0,1\n",
+            "--drop-duplicates: 1 of 3 rows dropped, with the same targets as the rows that stay\n",
+        ),
+        (
+            "1,0,1\n0,1,2\n1,0,1\n0,1,4\n",
+            "--drop-duplicates: 2 of 4 rows dropped, 1 with another target than the row that stays: "
+            "row 3 (counting from 0) has 4, row 1 has 2\n",
+        ),
+    ],
+)
+def test_dropped_rows_are_counted(rows: str, line: str, run: Run) -> None:
+    Path("twins.csv").write_text(rows)
+    result = run("certify", "twins.csv", "--target", "2", "--drop-duplicates", "-o", "p.cert.json")
+    assert (result.code, result.err) == (0, line)
+
+
+def test_named_sets_in_any_case(run: Run) -> None:
+    result = run("certify", "Iris", "--rows", "2", "--statement", "operator-norm", "-o", "p.cert.json")
+    assert result.code == 0
+    assert "(iris rows=2 seed=0)" in result.out
+
+
+@pytest.mark.parametrize(
+    ("activation", "reason"),
+    [
+        ("expr(1/x)", "the activation has no finite value or derivative near x = 0"),
+        (
+            "expr(exp(x))",
+            "no bound of the activation for large |x| was found: it grows faster than any power of x",
+        ),
+    ],
+)
+def test_no_advice_where_none_helps(activation: str, reason: str, run: Run) -> None:
+    result = run("certify", "points.csv", "--activation", activation)
+    assert result.err == f"ntkproof: error: no kernel is known to exist for {activation}: {reason}\n"
+
+
+def test_conditions_say_one_reason_once(run: Run) -> None:
+    Path("twins.csv").write_text("1,0,1\n0,1,2\n1,0,1\n")
+    result = run("conditions", "twins.csv", "--target", "2")
+    reason = "the limit kernel is singular or not shown to be definite: no width is enough"
+    assert result.out.splitlines()[2:] == [f"no theorem applies: {reason}"]
+    Path("few.csv").write_text("1,0,1\n0,1,2\n0.6,0.8,3\n")
+    result = run("conditions", "few.csv", "--target", "2", "--activation", "expr(abs(x) + x)")
+    reason = "no bounds of the derivatives of the activation: abs and relu are not twice differentiable at 0"
+    assert result.out.splitlines()[2:] == [f"no theorem applies: {reason}"]
+    lines = run("conditions", "few.csv", "--target", "2").out.splitlines()
+    assert next(line for line in lines if line.startswith("bowman2023-path")).endswith("  as bowman2023")
+
+
+def test_a_large_step_size_is_told_which_would_do(run: Run) -> None:
+    Path("few.csv").write_text("1,0,1\n0,1,2\n0.6,0.8,3\n")
+    asked = ("certify", "few.csv", "--target", "2", "--statement", "convergence", "--activation", "tanh")
+    refusal = run(*asked, "--step-size", "5").err
+    found = re.fullmatch(
+        r"ntkproof: error: no width up to 1e\+40 will do: κ > 0 needs 0, has -4 \(the step size is small enough\); "
+        r"step sizes up to (0\.999\d?) would do at some width, (0\.499\d?) from width (\d+) on\n",
+        refusal,
+    )  # κ → 1 - η‖X‖²/2 = 1 - η: ‖X‖² = 2, sup tanh' = 1
+    assert found is not None
+    width = int(found[3])
+    assert run(*asked, "--step-size", found[2], "--width", str(width), "-o", "p.cert.json").code == 0
+    assert "would do" in run(*asked, "--step-size", found[2], "--width", str(width - 2)).err
+    assert "no width up to" in run(*asked, "--step-size", "1.001").err

@@ -60,14 +60,27 @@ def _least(train: str, lambda_0: str) -> str:
 
 
 def _table(found: Sequence[Conditions]) -> list[str]:
-    lines = [f"{'theorem':17}{'holds':>6}{'width required':>16}{'rate':>12}{'radius':>12}  binding hypothesis"]
+    lines = [f"{'theorem':17}{'holds':>6}{'width required':>16}{'rate':>12}{'radius':>12}  what decides"]
+    reasons = {reason: [each.theorem for each in found if each.reason == reason] for reason in _reasons(found)}
+    if len(reasons) == 1 and len(*reasons.values()) == len(found):
+        return [f"no theorem applies: {reason.removeprefix('no theorem applies: ')}" for reason in reasons]
     for each in found:
         if each.width_required is None:
-            lines.append(f"{each.theorem:17}{'no':>6}{'-':>16}{'-':>12}{'-':>12}  {each.reason}")
+            lines.append(f"{each.theorem:17}{'no':>6}{'-':>16}{'-':>12}{'-':>12}  {_once(each, reasons)}")
             continue
         rate, radius = ("-" if x is None else f"{x:.4g}" for x in (each.rate, each.radius))
         binding = each.binding
-        what = "" if binding is None else f"{binding.name}: needs > {binding.needed:.4g}, has {binding.have:.4g}"
+        what = "" if binding is None else str(binding)
         holds = "yes" if each.holds else "no"
         lines.append(f"{each.theorem:17}{holds:>6}{each.width_required:>16.4g}{rate:>12}{radius:>12}  {what}")
     return lines
+
+
+def _reasons(found: Sequence[Conditions]) -> dict[str, None]:
+    return dict.fromkeys(each.reason for each in found if each.width_required is None)
+
+
+def _once(each: Conditions, reasons: dict[str, list[str]]) -> str:
+    """Return the reason, once for all theorems that share it."""
+    first = reasons[each.reason][0]
+    return each.reason if each.theorem == first else f"as {first}"

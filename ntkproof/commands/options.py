@@ -31,6 +31,15 @@ engine_option = click.option(
 # Texts ----------------------------------------------------------------------------------------------------------
 
 
+def _activation(text: str) -> str:
+    from ntkproof.statements.spelling import activation_name
+
+    try:
+        return activation_name(text)
+    except InputError as error:
+        raise click.UsageError(str(error)) from None  # click would say of a ValueError which option, not what to do
+
+
 def _width(text: str) -> int | None:
     """Read a positive integer, or ``auto`` as None."""
     if text == "auto":
@@ -50,6 +59,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 _TYPES: dict[str, dict[str, Any]] = {
     "text": {},
+    "activation": {"type": _activation},
     "integer": {"type": int},
     "number": {"type": float},
     "flag": {"is_flag": True},
@@ -187,11 +197,12 @@ network_options = table_options(KERNEL)
 
 def read_data(values: Mapping[str, Any]) -> Dataset:
     """Load and prepare the dataset that ``data`` and the data options name."""
-    from ntkproof.data.datasets import load, prepare
+    from ntkproof.data.datasets import duplicates, load, prepare
 
     values = {**DATA, "standardize_targets": False, **values}
-    return prepare(
-        load(values["data"], target=values["target"]),
+    dataset = load(values["data"], target=values["target"])
+    prepared = prepare(
+        dataset,
         drop_duplicates=values["drop_duplicates"],
         rows=values["rows"],
         shuffle_seed=values["shuffle_seed"],
@@ -200,6 +211,9 @@ def read_data(values: Mapping[str, Any]) -> Dataset:
         normalize=values["normalize"],
         standardize_targets=values["standardize_targets"],
     )
+    if values["drop_duplicates"]:
+        click.echo(duplicates(dataset), err=True)
+    return prepared
 
 
 def read_network(values: Mapping[str, Any]) -> Network:

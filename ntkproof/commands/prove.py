@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import click
-
 from ntkproof.certificate import TooLong, write
 from ntkproof.checker.logic.format import Certificate
 from ntkproof.checker.problem.dataset import Dataset

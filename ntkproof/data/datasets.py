@@ -132,7 +132,8 @@ def _load_named(name: str) -> Dataset:
 def load(source: str | Path, *, target: str | int | None = None) -> Dataset:
     """Load a named set or a file, as float64 inputs of shape (rows, columns) and targets of shape (rows,).
 
-    A source that equals a name in `NAMED` is that named set, with its scikit-learn targets as float64; a
+    A source that equals a name in `NAMED` (in any case, if there is no such file) is that named set, with its
+    scikit-learn targets as float64; a
     file wins over a named set only if it has a suffix, so a file that is called just "wine" is reached as
     the string "./wine" or by its absolute path.  Every other source is a file:
 
@@ -152,11 +153,13 @@ def load(source: str | Path, *, target: str | int | None = None) -> Dataset:
     Raises `InputError`, in one line, if there is no such set or file, or if anything in the file is not a
     number that float64 holds (integers must be held exactly).
     """
-    if str(source) in NAMED:
+    name, path = str(source), Path(source)
+    if name not in NAMED and not os.path.exists(name):
+        name = name.lower()
+    if name in NAMED:
         if target is not None:
-            raise InputError(f"the named dataset {str(source)!r} has its own targets; drop the target column")
-        return _load_named(str(source))
-    path = Path(source)
+            raise InputError(f"the named dataset {name!r} has its own targets; drop the target column")
+        return _load_named(name)
     content = _content(path, str(source))
     try:
         table = _reader(path, content)(content)
@@ -271,6 +274,25 @@ def prepare(
         (standardize_targets, "targets-standardized"),
     ]
     return Dataset(inputs, targets, label=_joined(dataset.label, [word for used, word in recipe if used]))
+
+
+def duplicates(dataset: Dataset) -> str:
+    """Return in one line how many rows `prepare` drops as duplicates and whether their targets differ."""
+    rows = len(dataset.inputs)
+    kept = dict(zip(reversed(_row_keys(dataset.inputs)), reversed(range(rows)), strict=True))  # the first of each key
+    firsts = [kept[key] for key in _row_keys(dataset.inputs)]
+    gone = rows - len(kept)
+    line = f"--drop-duplicates: {gone} of {rows} rows dropped"
+    if dataset.targets is None or not gone:
+        return line
+    others = [k for k, first in enumerate(firsts) if dataset.targets[k] != dataset.targets[first]]
+    if not others:
+        return f"{line}, with the same targets as the rows that stay"
+    k = others[0]
+    return (
+        f"{line}, {len(others)} with another target than the row that stays: row {k} (counting from 0) has "
+        f"{dataset.targets[k]:.6g}, row {firsts[k]} has {dataset.targets[firsts[k]]:.6g}"
+    )
 
 
 def _row_keys(inputs: Floats) -> list[bytes]:

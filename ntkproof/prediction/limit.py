@@ -92,7 +92,8 @@ def predict(
         if _error(task, best) <= accuracy:
             break
     if best is None:
-        raise InputError(f"no prediction was enclosed for these data: {reason}; rescale them (--standardize)")
+        hint = "where inputs or targets are very large or small, rescaling them may help"
+        raise InputError(f"no prediction was enclosed for these data: {reason}; {hint}")
     return best
 
 
@@ -137,9 +138,7 @@ def _limit(
         start = know(task.start, n, bits, tick) if len(task.test) else None
         chosen = _default_times(spectral, floor) if times is None else times
         if floor == 0 and None in chosen:
-            raise InputError(
-                "λ_min(H) > 0 is not proved, so there is no limit t = inf to predict; ask for finite times only"
-            )
+            raise InputError(_no_infinity(task))
         method = Exponential(tangent.train, tangent.radius) if balls else spectral
         return Limit(
             certificate,
@@ -150,6 +149,31 @@ def _limit(
             None if start is None else posterior(task, start, _floor_of(task, task.start, tick), balls),
             None if start is None else posterior(task, tangent, floor, balls),
         )
+
+
+def _no_infinity(task: Task) -> str:
+    """Say why ``t = inf`` is not predicted: the limit exists, ``P_{ker H} r_0`` stays, but no bound on it is proved.
+
+    H is symmetric and positive semidefinite, so ``e^{−Ht} r_0 → P_{ker H} r_0``, and ``k_x`` is in the range of H, so
+    ``f_t(x)`` converges too.  Where the kernel of the distinct rows is regular, the limit interpolates at each the mean
+    of its targets.
+    """
+    seen: dict[bytes, int] = {}
+    for j, row in enumerate(task.dataset.inputs + 0.0):
+        i = seen.setdefault(row.tobytes(), j)
+        if i < j:
+            y = task.targets[i], task.targets[j]
+            same = f"both have target {y[0]:.6g}: --drop-duplicates leaves one of them"
+            other = f"their targets are {y[0]:.6g} and {y[1]:.6g}: leave one row with the mean of all its targets"
+            return (
+                f"rows {i} and {j} (counting from 0) are equal, so λ_min(H) = 0; t = inf is predicted for regular "
+                f"kernels only; {same if y[0] == y[1] else other} (gradient flow has a limit here too, and if the "
+                "kernel is regular without equal rows it is the same), or ask for finite times"
+            )
+    return (
+        "λ_min(H) > 0 is not proved; t = inf is predicted for regular kernels only (gradient flow "
+        "has a limit for every kernel); ask for finite times"
+    )
 
 
 def _default_times(spectral: Spectral, floor: Fraction) -> tuple[Fraction | None, ...]:

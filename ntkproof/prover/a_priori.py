@@ -15,7 +15,7 @@ from ntkproof.checker.logic.format import Certificate
 from ntkproof.checker.logic.numbers import InputError, decimal
 from ntkproof.checker.problem.problem import Problem
 from ntkproof.prover import factor
-from ntkproof.prover.draft import Draft, round_decimal
+from ntkproof.prover.draft import Draft, round_decimal, why
 from ntkproof.prover.matrices import as_floats
 
 POWERS = (1, 2, 4, 6, 8, 12, 16)
@@ -33,7 +33,7 @@ def bounds(draft: Draft) -> tuple[str, ...]:
             draft.derive(rule, rule, weaken=_rounded)
         draft.derive("gershgorin", "gershgorin", args={"squarings": SQUARINGS}, weaken=_rounded)
     except Rejection as error:
-        raise InputError(f"no a-priori bound: {error} (needed: {error.needed}; found: {error.derived})") from None
+        raise InputError(f"no a-priori bound: {why(error)}") from None
     found = _khatri_rao(draft)
     return ("separation", "separation_log", *(("khatri_rao",) if found else ()), "gershgorin")
 

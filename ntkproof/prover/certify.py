@@ -54,10 +54,9 @@ def certify(
         kernel: ``ntk`` or ``nngp``.
         statement: ``lambda-min``: the smallest eigenvalue of the analytic kernel's Gram matrix; if the matrix is
             singular by symmetry the certificate proves ``λ_min = 0`` with the null vector.
-            ``operator-norm``: ``‖X‖``.
-            ``spectrum``: all eigenvalues, each to about ``n 1e-16 λ_max`` whatever the gap; ``effective-rank``:
-            ``trace / λ_max`` from them; ``condition-number``: ``λ_max / λ_min``, to the gap.
-            ``a-priori``: lower bounds on ``λ_min`` from the literature, and their ratios to the certified one.
+            ``operator-norm``: ``‖X‖``; ``effective-rank``: ``trace / λ_max``.
+            ``spectrum``: all eigenvalues, each to about ``n 1e-16 λ_max`` whatever the gap.
+            ``condition-number``: ``λ_max / λ_min``; ``a-priori``: lower bounds from the literature, with ratios.
         engine: ``fast`` or ``reference``, the arithmetic the enclosures are made with.
         gap: relative width wanted, from 1e-12 to 0.5.
         tick: called with (done, total) during long steps.
@@ -75,6 +74,9 @@ def certify(
     draft = Draft(Setting(problem, arithmetic(engine), tick))
     try:
         problem.well_defined()
+    except Rejection as error:
+        raise InputError(str(error)) from None
+    try:
         return PROOFS[statement](draft, gap)
     except (Rejection, OverflowError) as error:
         raise InputError(f"no proof was found for these data: {error}; rescale them (--standardize)") from None

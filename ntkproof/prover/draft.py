@@ -13,7 +13,7 @@ from typing import Any
 
 from ntkproof.checker.limit.claims import EigenvalueBound
 from ntkproof.checker.logic.arrays import Array
-from ntkproof.checker.logic.claim import Claim, parse_claim, to_fields
+from ntkproof.checker.logic.claim import Claim, Rejection, parse_claim, to_fields
 from ntkproof.checker.logic.format import Certificate, Step
 from ntkproof.checker.logic.rule import Proved, Setting
 from ntkproof.checker.table import KINDS, RULES
@@ -67,3 +67,9 @@ def round_decimal(value: Fraction, grid: Fraction, up: bool) -> Fraction:
     power = floor(log2(grid.numerator) - log2(grid.denominator)) if grid > 0 else -400
     unit = Fraction(10) ** floor(power * 0.30103)
     return (ceil(value / unit) if up else floor(value / unit)) * unit
+
+
+def why(error: Rejection) -> str:
+    """Return the reason of a rejection in one line, with the numbers where it has some."""
+    numbers = [f"{word} {value}" for word, value in (("needed", error.needed), ("found", error.derived)) if value]
+    return f"{error}" + (f" ({', '.join(numbers)})" if numbers else "")

@@ -12,6 +12,7 @@ from ntkproof.checker.problem.dataset import Dataset
 from ntkproof.checker.problem.network import Network
 from ntkproof.checker.problem.sphere import Sphere
 from ntkproof.statements.options import DATA, NETWORK, OPTIONS, SPHERE, TARGETS, Options
+from ntkproof.statements.spelling import activation_name
 from ntkproof.statements.statement import Note, Question
 from ntkproof.statements.table import answer, statements
 
@@ -65,7 +66,10 @@ def certify(
         other = "data" if found.domain == "sphere" else "the sphere"
         raise InputError(f"the statement {found.name} is not about {other}; there are {names}")
     if network is None:
-        network = Network(**{name: values.get(name, default) for name, default in NETWORK.items()})
+        said = {name: values.get(name, default) for name, default in NETWORK.items()}
+        if isinstance(said["activation"], str):
+            said["activation"] = activation_name(said["activation"])
+        network = Network(**said)
     rest = {name: value for name, value in values.items() if name not in NETWORK}
     return found.prove(Question(domain, network, rest, engine, tick, note))
 

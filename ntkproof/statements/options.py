@@ -25,8 +25,8 @@ class Option:
         name: in Python; the command line has dashes for underscores.
         group: one of `GROUPS`; those about data prepare it and exist on the command line only.
         help: one line.
-        kind: of its value: ``text``, ``integer``, ``number``, ``flag``, ``file``, ``width`` (a number or ``auto``) or
-            ``pairs`` (``NAME=VALUE``, again and again).
+        kind: of its value: ``text``, ``activation``, ``integer``, ``number``, ``flag``, ``file``, ``width`` (a number
+            or ``auto``) or ``pairs`` (``NAME=VALUE``, again and again).
         spelling: on the command line, if it is not the name.
     """
 
@@ -55,7 +55,7 @@ _LISTED = (
     Option("normalize", "data", "Rows to Euclidean norm 1 (up to rounding).", "flag"),
     Option("standardize_targets", "data", "Targets to mean 0 and standard deviation 1.", "flag"),
     Option("dimension", "data", "d of the unit sphere in R^d, 2 to 1000.", "integer"),
-    Option("activation", "network", "relu, leaky_relu(slope), erf, …"),
+    Option("activation", "network", "relu, leaky_relu(slope), erf, …", "activation"),
     Option("depth", "network", "Number of hidden layers, 1 to 10.", "integer"),
     Option("train", "network", "hidden, output, both (depth 1) or all."),
     Option("kernel", "network", "ntk or nngp."),

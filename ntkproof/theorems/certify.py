@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -11,18 +12,18 @@ from ntkproof.checker.arithmetic import arithmetic
 from ntkproof.checker.arithmetic.protocols import Tick
 from ntkproof.checker.logic.claim import Rejection
 from ntkproof.checker.logic.format import Certificate
-from ntkproof.checker.logic.numbers import InputError, exact
+from ntkproof.checker.logic.numbers import InputError, decimal, exact
 from ntkproof.checker.logic.rule import Setting
 from ntkproof.checker.problem.dataset import Dataset
 from ntkproof.checker.problem.network import Network
 from ntkproof.checker.problem.problem import Problem
 from ntkproof.checker.problem.training import Training
 from ntkproof.prover.certify import DEFAULT_GAP, certify
-from ntkproof.prover.draft import Draft
+from ntkproof.prover.draft import Draft, round_decimal, why
 from ntkproof.theorems import CONSTANTS, THEOREMS
 from ntkproof.theorems.facts import Facts, prove_facts
 from ntkproof.theorems.other_losses import other_loss
-from ntkproof.theorems.theorem import Plan, least_width
+from ntkproof.theorems.theorem import LARGEST_WIDTH, Plan, least_width
 
 LEAST = Fraction(1, 10**100)  # of what the search for a plan takes to be positive
 
@@ -82,9 +83,7 @@ def certify_convergence(
     try:
         module.prove(draft, facts, chosen, failure)
     except Rejection as error:
-        raise InputError(
-            f"the theorem {module.name} fails at width {chosen.width}: {error} (needed {error.needed})"
-        ) from None
+        raise InputError(f"the theorem {module.name} fails at width {chosen.width}: {why(error)}") from None
     return draft.certificate()
 
 
@@ -144,7 +143,7 @@ def prepare(
     try:
         return draft, prove_facts(draft, supplied)
     except Rejection as error:
-        raise InputError(f"no theorem applies: {error} (needed {error.needed}, have {error.derived})") from None
+        raise InputError(f"no theorem applies: {why(error)}") from None
 
 
 def choose(theorem: Any, facts: Facts, failure: Fraction, width: int | None) -> Plan:
@@ -154,13 +153,60 @@ def choose(theorem: Any, facts: Facts, failure: Fraction, width: int | None) -> 
         InputError: at this width a hypothesis fails.
     """
     if width is None:
-        return least_width(lambda m: theorem.plan(facts, float(failure), m))
+        return _least(theorem, facts, failure)
     plan: Plan = theorem.plan(facts, float(failure), width)
     if plan.holds:
         return plan
     worst = next(h for h in plan.hypotheses if not h.holds)
-    enough = least_width(lambda m: theorem.plan(facts, float(failure), m)).width
-    raise InputError(
-        f"the theorem {theorem.name} fails at width {width}: {worst.name} needs {worst.needed:.4g}, "
-        f"has {worst.have:.4g}; width {enough} would do"
-    )
+    slower = largest_step(theorem, facts, failure, width)
+    ways = [f"width {_least(theorem, facts, failure).width} would do"] if slower is None else []
+    if slower is not None:
+        ways.append(f"step size {decimal(slower)} would do at this width")
+        with suppress(InputError):
+            ways.insert(0, f"width {least_width(lambda m: theorem.plan(facts, float(failure), m)).width} would do")
+    raise InputError(f"the theorem {theorem.name} fails at width {width}: {worst}; {', '.join(ways)}")
+
+
+def _least(theorem: Any, facts: Facts, failure: Fraction) -> Plan:
+    """Return the plan at the least width, or say which smaller step size would have one."""
+    try:
+        return least_width(lambda m: theorem.plan(facts, float(failure), m))
+    except InputError as error:
+        limit = largest_step(theorem, facts, failure, LARGEST_WIDTH)
+        if limit is None:
+            raise
+        half = round_decimal(limit / 2, limit / 1000, up=False)
+        width = least_width(lambda m: theorem.plan(_at_step(facts, half), float(failure), m)).width
+        steps = f"step sizes up to {decimal(limit)} would do at some width, {decimal(half)} from width {width} on"
+        raise InputError(f"{error}; {steps}") from None
+
+
+def _at_step(facts: Facts, step: Fraction) -> Facts:
+    training = replace(facts.network.training, step_size=step)
+    return replace(facts, network=replace(facts.network, training=training))
+
+
+def largest_step(theorem: Any, facts: Facts, failure: Fraction, width: int) -> Fraction | None:
+    """Return about the largest step size below that of the training with a plan at a width, to three digits.
+
+    None for gradient flow, or where no step down to 10^-12 of it will do.
+    """
+    training = facts.network.training
+    if training.step_size is None:
+        return None
+    asked = exact(training.step_size)
+
+    def holds(step: Fraction) -> bool:
+        return bool(theorem.plan(_at_step(facts, step), float(failure), width).holds)
+
+    def at(exponent: float) -> Fraction:
+        step = asked * Fraction(10.0**exponent)
+        return round_decimal(step, step / 1000, up=False)
+
+    low, high = -12.0, 0.0
+    if not holds(at(low)):
+        return None
+    for _ in range(30):
+        middle = (low + high) / 2
+        low, high = (middle, high) if holds(at(middle)) else (low, middle)
+    return at(low)

@@ -15,9 +15,9 @@ from ntkproof.checker.problem.dataset import Dataset
 from ntkproof.checker.problem.network import Network
 from ntkproof.checker.problem.training import Training
 from ntkproof.theorems import THEOREMS
-from ntkproof.theorems.certify import prepare, probability
+from ntkproof.theorems.certify import choose, prepare, probability
 from ntkproof.theorems.facts import Facts
-from ntkproof.theorems.theorem import Hypothesis, Plan, least_width
+from ntkproof.theorems.theorem import Hypothesis, Plan
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def _conditions(
         if isinstance(known, InputError):
             raise known
         lambda_0, facts = known
-        least: Plan = least_width(lambda m: module.plan(facts, failure, m))
+        least: Plan = choose(module, facts, Fraction(failure), None)
         plan: Plan = least if width is None else module.plan(facts, failure, width)
     except InputError as error:
         return Conditions(name, module.source, train, lambda_0, False, None, None, None, None, (), str(error))

@@ -20,7 +20,7 @@ from ntkproof.checker.problem.dataset import Dataset
 from ntkproof.checker.problem.network import Network
 from ntkproof.checker.problem.problem import Problem
 from ntkproof.checker.problem.weights import Weights
-from ntkproof.prover.draft import Draft
+from ntkproof.prover.draft import Draft, why
 from ntkproof.theorems.instance_forms import PLANS
 from ntkproof.theorems.instance_start import ALLOWED, least_eigenvalue, prove_start, rounded_down, rounded_up
 
@@ -69,7 +69,7 @@ def certify_instance(
             raise InputError(f"convergence is not proved from these weights: {closest.why}")
         best.prove()
     except Rejection as error:
-        raise InputError(f"convergence is not proved from these weights: {error} (needed {error.needed})") from None
+        raise InputError(f"convergence is not proved from these weights: {why(error)}") from None
     return draft.certificate()
 
 
@@ -96,7 +96,7 @@ def certify_quantities(
         least_eigenvalue(draft)
         draft.derive("quantities", "given_quantities", ("sigma",), weaken=_rounded_quantities)
     except Rejection as error:
-        raise InputError(f"nothing is proved of these weights: {error} (needed {error.needed})") from None
+        raise InputError(f"nothing is proved of these weights: {why(error)}") from None
     return draft.certificate()
 
 

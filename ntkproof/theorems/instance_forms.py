@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import inf
+from math import ceil, inf, log
 from typing import Any
 
 import numpy as np
@@ -64,10 +64,16 @@ def _kantorovich(draft: Draft, start: Start) -> Plan:
         if eta:
             share = float(descent_factor(FLOATS, eta, float(ball.norm), slope, start.residual))
             if not share > 0:
-                return Plan(0.0, short=1 - share, why=f"κ is {share:.4g}, not positive (Kantorovich)")
+                return Plan(
+                    0.0, short=1 - share, why=f"κ is {share:.4g}, not positive (Kantorovich); {_slower(eta, share)}"
+                )
         needed = 2 * slope * start.residual / start.sigma**2 / share
         if not needed < 1:
-            return Plan(0.0, short=needed, why=f"2Λρ_0/σ_0² is {needed:.4g}, not below 1 (Kantorovich)")
+            return Plan(
+                0.0,
+                short=needed,
+                why=f"2Λρ_0/σ_0² is {needed:.4g}, not below 1 (Kantorovich); {_longer(start, eta, needed)}",
+            )
         spent = radius_that_spends(start.sigma, 0.0, slope, start.residual / share) * (1 + 1e-7)
         if spent <= radius:
             break
@@ -92,6 +98,18 @@ def _kantorovich(draft: Draft, start: Start) -> Plan:
     return Plan(rate, prove)
 
 
+def _slower(eta: float, kappa: float) -> str:
+    """Return below which step sizes ``κ > 0``, with ``1 − κ`` proportional to the step size; rounded down."""
+    return f"step sizes below {0.995 * eta / (1 - kappa):.3g} make it positive"
+
+
+def _longer(start: Start, eta: float, factor: float) -> str:
+    """Estimate how long to train on for a residual so much smaller: ``ρ_t ≤ e^{−σ_0² t} ρ_0`` for a kernel at rest."""
+    time = log(factor) / start.sigma**2 if factor > 1 else 0.0
+    spell = f"about {ceil(time / eta):.3g} steps" if eta else f"about t = {time:.3g}"
+    return f"train on until the residual is {1 / factor:.3g} of what it is ({spell}, an estimate)"
+
+
 def _by_flips(draft: Draft, start: Start, radius: float) -> Plan:
     """Kantorovich's form with the neurons that can flip counted: the deviation is an offset that grows with R."""
     eta, needed = _eta(draft), inf
@@ -100,7 +118,11 @@ def _by_flips(draft: Draft, start: Start, radius: float) -> Plan:
         offset, norm = float(ball.offset), float(ball.norm)
         keep = kept(FLOATS, eta, norm)
         if not keep > 0:
-            return Plan(0.0, short=1 - keep, why=f"κ = 1 - ηβ²/2 is {keep:.4g}, not positive (Kantorovich, flips)")
+            return Plan(
+                0.0,
+                short=1 - keep,
+                why=f"κ = 1 - ηβ²/2 is {keep:.4g}, not positive (Kantorovich, flips); {_slower(eta, keep)}",
+            )
         spent = (
             descent_spending(FLOATS, keep, start.sigma, offset, 0.0, radius) if eta else (start.sigma - offset) * radius
         )

@@ -12,6 +12,27 @@ from ntkproof.theorems.facts import Facts
 
 LARGEST_WIDTH = 10**40
 
+_STAYS = "the kernel stays definite until the residual is learnt"
+MEANINGS = {
+    "1 > δ: H_0 ⪰ (1-δ)H∞ with the probability wanted": "the kernel at the start is near that of infinite width",
+    "1 > δ: H_0 ⪰ (1-δ)(1-η)H∞ with the probability wanted": "the kernel at the start is near that of infinite width",
+    "the probability wanted > that of ‖H_0 - H∞‖ > λ_0/4": "the kernel at the start is near that of infinite width",
+    "λ_0/4 > C n/√m": "the kernel at the start is near that of infinite width",
+    "κ > 0": "the step size is small enough",
+    "κ = 1 - ηβ²/2 > 0": "the step size is small enough",
+    **dict.fromkeys(("σ_0² > 2Λρ_0", "κ σ_0² > 2Λρ_0", "(σ_0 - a)²/(2b) > ρ_0"), _STAYS),
+    "κΦ(R) - Rε(R) > ρ_0 for some R": _STAYS,
+    "(σ_0 - a)²/(2b) > (ℓ(u_0) - ℓ*)^(1-b')/((1-b')α)": _STAYS,
+    "0.2815 > Λω/σ_0": "a solution is so near that the kernel hardly changes on the way",
+    "2ε/σ_0 < 1 in the tube that the flow needs": "few neurons flip on the way",
+    "σ_0 > deviation by the neurons near a hyperplane": "few neurons flip on the way",
+    "σ_0 > a, ‖J - J_0‖ ≤ a + bs": "few neurons flip on the way",
+    "R > R': no neuron leaves its ball": "few neurons flip on the way",
+    "λ_0/8 > ‖H_t - H_0‖ in the ball": "the kernel hardly changes in training",
+    "rate > λ_0/(2n)": "the rate is at least half of that of infinite width",
+}
+"""What a hypothesis says, in words, by its name."""
+
 
 @dataclass(frozen=True)
 class Hypothesis:
@@ -25,6 +46,14 @@ class Hypothesis:
     def holds(self) -> bool:
         """Whether it holds (False for NaN)."""
         return self.have > self.needed
+
+    @property
+    def meaning(self) -> str:
+        """What it says, in words; empty where the name says it."""
+        return MEANINGS.get(self.name, "")
+
+    def __str__(self) -> str:
+        return f"{self.name} needs {self.needed:.4g}, has {self.have:.4g}" + (self.meaning and f" ({self.meaning})")
 
 
 @dataclass(frozen=True)
@@ -80,7 +109,7 @@ def least_width(plan_at: Callable[[int], Plan]) -> Plan:
         low, high = high, 2 * high
         if high > LARGEST_WIDTH:
             worst = next(h for h in plan_at(high).hypotheses if not h.holds)
-            raise InputError(f"no width up to {LARGEST_WIDTH:.0e} will do: {worst.name} needs {worst.needed:.3g}")
+            raise InputError(f"no width up to {LARGEST_WIDTH:.0e} will do: {worst}")
     while high - low > 2:
         middle = (low + high) // 4 * 2
         low, high = (low, middle) if plan_at(middle).holds else (middle, high)

@@ -247,8 +247,46 @@ def test_a_singular_kernel_has_finite_times_only() -> None:
     assert all(np.isfinite(each.time) for each in predict(twice, Network("erf")).instants)
     noisy = predict(twice, Network("erf"), test=TEST, times=("1",), noise="0.1")
     assert noisy.nngp_posterior is not None
-    with pytest.raises(InputError, match="no limit t = inf to predict"):
-        predict(twice, Network("erf"), times=("inf",))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets", "message"),
+    [
+        (
+            [[1.0, 2.0], [0.5, -1.0], [1.0, 2.0]],
+            [1.0, 0.0, 3.0],
+            "rows 0 and 2 (counting from 0) are equal, so λ_min(H) = 0; t = inf is predicted for regular kernels only; "
+            "their targets are 1 and 3: leave one row with the mean of all its targets (gradient flow has a limit here "
+            "too, and if the kernel is regular without equal rows it is the same), or ask for finite times",
+        ),
+        (
+            [[0.0, 2.0], [0.5, -1.0], [-0.0, 2.0]],
+            [1.0, 0.0, 1.0],
+            "rows 0 and 2 (counting from 0) are equal, so λ_min(H) = 0; t = inf is predicted for regular kernels only; "
+            "both have target 1: --drop-duplicates leaves one of them (gradient flow has a limit here too, and if the "
+            "kernel is regular without equal rows it is the same), or ask for finite times",
+        ),
+        (
+            [[1.0, 2.0], [0.5, -1.0], [-1.0, -2.0]],
+            [1.0, 0.0, 1.0],
+            "λ_min(H) > 0 is not proved; t = inf is predicted for regular kernels only (gradient flow has a limit for "
+            "every kernel); ask for finite times",
+        ),
+    ],
+)
+def test_infinity_with_a_singular_kernel(inputs: list[list[float]], targets: list[float], message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        predict(Dataset(np.array(inputs), np.array(targets)), Network("erf"), times=("inf",))
+    assert str(caught.value) == message
+
+
+def test_equal_rows_have_the_limit_of_one_row_with_the_mean() -> None:
+    twice = Dataset(np.array([[1.0, 2.0], [1.0, 2.0], [0.5, -1.0]]), np.array([1.0, 3.0, 0.0]))
+    once = Dataset(np.array([[1.0, 2.0], [0.5, -1.0]]), np.array([2.0, 0.0]))
+    late = predict(twice, Network("erf"), test=TEST, times=("1e5",)).instants[0]
+    limit = predict(once, Network("erf"), test=TEST, times=("inf",)).instants[0]
+    assert (abs(late.mean.value - limit.mean.value) <= late.mean.radius + limit.mean.radius).all()
+    assert max(late.mean.radius.max(), limit.mean.radius.max()) < 1e-9
 
 
 def test_hermite_expansions_are_enclosed_too() -> None:
