@@ -440,7 +440,7 @@ def test_dropped_rows_are_counted(rows: str, line: str, run: Run) -> None:
 def test_named_sets_in_any_case(run: Run) -> None:
     result = run("certify", "Iris", "--rows", "2", "--statement", "operator-norm", "-o", "p.cert.json")
     assert result.code == 0
-    assert "(iris rows=2 seed=0)" in result.out
+    assert "label (unchecked): iris rows=2 seed=0" in result.out
 
 
 @pytest.mark.parametrize(

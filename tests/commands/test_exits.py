@@ -273,7 +273,7 @@ def test_a_terminal_without_greek_letters_shows_ascii(name: str, run: Run, monke
 
 def test_characters_that_the_terminal_has_stay(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     _, out, _ = spoken(run, monkeypatch, ["check", "p.cert.json"], "iso8859-7")
-    assert "λ_min in [" in out
+    assert "λ_min(Hinf) in [" in out
     assert "σ_w 1, β 0" in out
 
 
@@ -318,7 +318,7 @@ def test_ascii(text: str, expected: str) -> None:
 def test_encodings_of_a_process(environment: dict[str, str], folder: Path) -> None:
     code, out, err = process("check", "p.cert.json", **environment)
     assert (code, err) == (0, "")
-    assert out.startswith("p.cert.json: valid: lambda_min in [0.1361")
+    assert out.startswith("p.cert.json: valid: lambda_min(Hinf) in [0.1361")
     code, out, err = process("certify", "λ.csv", **environment)
     assert (code, out, err) == (2, "", "ntkproof: error: lambda.csv: no such file\n") or environment.get("LC_ALL")
     assert ONE_LINE.fullmatch(err)

@@ -412,7 +412,7 @@ def _folder(folder: Path, drawn: tuple[bytes, dict[str, tuple[str, bytes]], byte
 
 
 def _command(folder: Path, words: list[str]) -> bool:
-    from ntkproof.commands import main
+    from ntkproof.commands import entry
 
     (folder / "d.csv").write_text("a,b,y\n1,0,1\n0,1,2\n3,4,0\n5,-12,1\n")
     np.savez(folder / "w.npz", W1=np.ones((2, 2)), W2=np.ones((1, 2)))
@@ -422,7 +422,7 @@ def _command(folder: Path, words: list[str]) -> bool:
         os.chdir(folder)
         sys.argv = ["ntkproof", *words]
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            main.main()
+            entry.main()
     except SystemExit as left:
         code = left.code
     finally:
