@@ -1,9 +1,9 @@
 """Mutated certificates of every family, by the million: none may be accepted that says more than is true.
 
 ``python tests/mutants.py 1000000`` is the long mode: certificates in turn, each changed in one to three random places,
-one block in twenty checked by ``reference``, in all cores; it prints what came of them by family and ends with an error if
-one was accepted wrongly.  Judges that share no code with the checker say what is true; a conclusion that the unchanged
-certificate implies, about the same problem, needs none.
+one block in twenty checked by ``reference``, in all cores; it prints what came of them by family and ends with an error
+if one was accepted wrongly.  Judges that share no code with the checker say what is true; a conclusion that the
+unchanged certificate implies, about the same problem, needs none.
 """
 
 from __future__ import annotations
