@@ -4,7 +4,8 @@
 
 Certificates are left alone unless a project asks for them: ``pytest --ntkproof``, or ``ntkproof_certificates = true``
 in the ini file.  A certificate passes when its verdict is ``valid``; ``ntkproof_allow_holey = true`` lets ``holey``
-pass too.
+pass too.  ``ntkproof_expectations = FILE`` names a TOML file (`ntkproof.expectations`) of what certificates must say at
+least: replacing one by a weaker one, or by one about other data, fails, and so does one of them that is missing.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--ntkproof-engine", choices=("fast", "reference"), help="the arithmetic to check with")
     parser.addini("ntkproof_certificates", "collect *.cert.json certificates as tests", type="bool", default=False)
     parser.addini("ntkproof_engine", "the arithmetic to check with: fast or reference", default="fast")
+    parser.addini("ntkproof_expectations", "a TOML file: what certificates must say at least", default="")
     parser.addini("ntkproof_allow_holey", "a proof that rests on assumptions passes", type="bool", default=False)
 
 
@@ -37,6 +39,27 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         collector: CertificateFile = CertificateFile.from_parent(parent, path=file_path)
         return collector
     return None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse a file of expectations that cannot be read, or that names a certificate that is not there."""
+    from ntkproof.checker.logic.numbers import InputError
+
+    if config.getini("ntkproof_expectations"):
+        try:
+            missing = [path for path in expected_of(config) if not path.is_file()]
+        except InputError as error:
+            raise pytest.UsageError(str(error)) from None
+        if missing:
+            raise pytest.UsageError(f"ntkproof_expectations: there is no {missing[0]}")
+
+
+def expected_of(config: pytest.Config) -> dict[Path, dict[str, Any]]:
+    """Return what the project expects of its certificates, by path."""
+    from ntkproof.expectations import read_expectations
+
+    name = config.getini("ntkproof_expectations")
+    return read_expectations(config.rootpath / name) if name else {}
 
 
 @pytest.fixture
@@ -72,12 +95,16 @@ class CertificateItem(pytest.Item):
     def runtest(self) -> None:
         """Check the certificate."""
         from ntkproof.checker import check  # imported only when a certificate is run
+        from ntkproof.expectations import unmet
+        from ntkproof.show.lines import shown
 
         engine = self.config.getoption("--ntkproof-engine") or self.config.getini("ntkproof_engine")
         verdict = check(self.path, engine=engine)
-        if verdict.valid or (verdict.verdict == "holey" and self.config.getini("ntkproof_allow_holey")):
-            return
-        raise CertificateError(verdict)
+        if not (verdict.valid or (verdict.verdict == "holey" and self.config.getini("ntkproof_allow_holey"))):
+            raise CertificateError(verdict)
+        wrong = unmet(verdict, expected_of(self.config).get(self.path.resolve(), {}))
+        if wrong:
+            pytest.fail(f"not as expected: {shown(wrong)}", pytrace=False)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show a rejected certificate in a few lines, anything else as pytest does."""
@@ -97,6 +124,7 @@ class CertificateError(Exception):
         from ntkproof.show.lines import shown
 
         place = f"step {verdict.step} ({verdict.rule}): " if verdict.step else ""
-        detail = f"\n  needed:  {verdict.needed}\n  derived: {verdict.derived}" if verdict.needed else ""
+        detail = f"\n  needed:  {shown(verdict.needed)}" if verdict.needed else ""
+        detail += f"\n  derived: {shown(verdict.derived)}" if verdict.derived else ""
         assumed = "".join(f"\n  rests on: {text}" for text in verdict.assumptions)
         super().__init__(f"{verdict.verdict}: {place}{shown(verdict.reason)}{detail}{assumed}")

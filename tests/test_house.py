@@ -30,6 +30,7 @@ ROOMS = (
     "show",
     "commands",
     "__main__",
+    "expectations",
     "pytest_plugin",
     "__init__",
 )

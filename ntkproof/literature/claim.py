@@ -7,7 +7,7 @@ same test finds another verdict.  Nothing here is trusted by the checker.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -137,7 +137,7 @@ def run(claim: Claim) -> Outcome:
     return Outcome(claim, verdict, found.text, corrected.text, time.perf_counter() - started)
 
 
-class Registry:
+class Registry(Collection["Claim"]):
     """The claims of one document, in order.
 
     Raises:
@@ -174,6 +174,9 @@ class Registry:
 
     def __len__(self) -> int:
         return len(self._claims)
+
+    def __contains__(self, claim: object) -> bool:
+        return claim in self._claims.values()
 
     def __getitem__(self, name: str) -> Claim:
         """Return a claim by its id, with or without the document's name."""

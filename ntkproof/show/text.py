@@ -58,7 +58,8 @@ def verdict_lines(path: Path, verdict: Verdict, trust: bool = False) -> list[str
     """
     if verdict.conclusion is None:
         place = f" step {verdict.step} ({verdict.rule}):" if verdict.step else ""
-        detail = f" [needed {verdict.needed}; derived {verdict.derived}]" if verdict.needed else ""
+        found = f"; derived {verdict.derived}" if verdict.derived else ""
+        detail = f" [needed {verdict.needed}{found}]" if verdict.needed else ""
         return [f"{path}: {verdict.verdict.upper()}:{place} {verdict.reason}{detail}"]
     facts = verdict.problem or {}
     lines = problem_lines(facts, of_kind(verdict.conclusion["kind"]).about)

@@ -38,6 +38,8 @@ ASKED = {  # every command, with the hostile name wherever it takes a text
     "predict": [("{csv}", "--target", "1"), ("{csv}", "--target", "1", "--test", "{name}")],
     "simulate": [("{csv}", "--target", "1", "-o", "{name}", "--seeds", "1", *SMALL), ("--certificate", "{bad}")],
     "sphere": [("--dimension", "3", "--max-frequency", "2", "-o", "{name}.cert.json"), ("--activation", "{name}")],
+    "hash": [("{csv}", "--target", "{name}"), ("{csv}",), ("{csv}", "--json"), ("{name}",)],
+    "show": [("{cert}",), ("{cert}", "--data", "{name}.csv"), ("{bad}",), ("{name}",)],
     "pack": [("{cert}", "-o", "{name}.packed.cert.json"), ("{bad}", "-o", "b"), ("{name}",)],
     "unpack": [("{cert}", "-o", "{name}.loose.cert.json"), ("{bad}", "-o", "b"), ("{name}",)],
     "train": [("{csv}", "--target", "1", "-o", "{name}r", *SMALL), ("{csv}", "--init", "{name}", "-o", "r", *SMALL)],
