@@ -61,7 +61,7 @@ class Triangular:
 
 def gram(inputs: NDArray[np.float64], exponent: int) -> Symmetric:
     """Exact N N^T (r x r) for the integer matrix N of `integer_rows`, inputs of shape (r, c)."""
-    spend(len(inputs) ** 2 * (16 + inputs.shape[1] // 8))
+    spend(len(inputs) ** 2 * (256 + inputs.shape[1] // 8))
     rows = integer_rows(inputs, exponent)
     return Symmetric(len(rows), tuple(tuple(_products(row, rows[: i + 1])) for i, row in enumerate(rows)))
 

@@ -219,7 +219,7 @@ def gram(inputs: Floats, exponent: int) -> Symmetric:
     """
     if not np.isfinite(inputs).all():
         raise ValueError("inputs must be finite")
-    spend(len(inputs) ** 2 * (16 + inputs.shape[1] // 8))
+    spend(len(inputs) ** 2 * (256 + inputs.shape[1] // 8))
     rows, columns = inputs.shape
     bits = slice_bits(4 * columns)  # four products of slices fit float64 together
     planes = _float_planes(inputs, exponent, bits)

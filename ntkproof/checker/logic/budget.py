@@ -15,7 +15,7 @@ from ntkproof.checker.logic.claim import Rejection
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BASE, PER_BYTE = 10**9, 1000  # the work allowed, and more of it for each byte of the arrays
+BASE, PER_BYTE = 2 * 10**8, 20_000  # the work allowed, and more of it for each byte of the arrays
 STEP = 10**4  # the least work of a step
 
 _LEFT: ContextVar[list[int] | None] = ContextVar("left", default=None)
