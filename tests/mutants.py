@@ -62,7 +62,13 @@ def mutant(document: Json, chance: random.Random) -> tuple[Json, list[Change]]:
         path, value = chance.choice(list(leaves(document)))
         try:
             options = list(leaf_changes(document, path, value, chance))
-        except (TypeError, ValueError, LookupError, AttributeError):  # a change before this one has broken it
+        except (
+            TypeError,
+            ValueError,
+            ArithmeticError,
+            LookupError,
+            AttributeError,
+        ):  # a change before this one has broken it
             continue
         made.append(chance.choice(options))
         document = changed(document, made[-1])
